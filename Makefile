@@ -1,0 +1,33 @@
+# egate: `make demo` shows it, `make test` proves it. What each step does is in setup/.
+
+CARGO := cargo
+FEATURES := --all-features
+NEXTEST := $(shell $(CARGO) nextest --version >/dev/null 2>&1 && echo nextest)
+export EGATE_VAR := $(CURDIR)/var
+
+.PHONY: demo test bench lint clean setup
+
+demo: setup                      ## central, console and one lane on simulated devices
+	$(CARGO) run --quiet $(FEATURES) -- demo $(ARGS)
+
+test: setup                      ## every test, the browser's and the replayed fixtures' among them
+	@setup/system.sh --tests
+	$(CARGO) test --doc $(FEATURES)
+	$(CARGO) $(if $(NEXTEST),nextest run,test) $(FEATURES)
+
+bench: setup                     ## ratios against the raw library or the physical limit, same run
+	$(CARGO) bench $(FEATURES)
+
+lint:                            ## formatting, clippy, documentation, licences
+	$(CARGO) fmt --check
+	$(CARGO) clippy $(FEATURES) --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc $(FEATURES) --no-deps --quiet
+	python3 setup/licences.py
+
+setup:                           # system packages, then runtime, models and pictures; nothing twice
+	@setup/system.sh
+	@python3 setup/fetch.py
+
+clean:
+	$(CARGO) clean
+	rm -rf var

@@ -1,0 +1,3 @@
+//! egate: an automated border gate, told as the traveller's journey, room by room.
+
+pub mod check;
