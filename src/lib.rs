@@ -1,3 +1,4 @@
 //! egate: an automated border gate, told as the traveller's journey, room by room.
 
 pub mod check;
+pub mod document;
