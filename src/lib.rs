@@ -1,4 +1,5 @@
 //! egate: an automated border gate, told as the traveller's journey, room by room.
 
 pub mod check;
+pub mod chip;
 pub mod document;

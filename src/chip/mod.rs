@@ -1,0 +1,36 @@
+//! Talking to the chip.
+//!
+//! [`ChipSession`] is sans-IO: [`ChipSession::next`] says which command to send or how it ended,
+//! [`ChipSession::answer`] takes what the chip said. Protocols inside are straight-line `async`
+//! functions over a mailbox, polled by the session itself with no executor, no clock and no randomness:
+//! random bytes come in by [`ChipRandom`], so a recorded session replays bit for bit. Whatever the chip
+//! answers, the session ends: every length, every count of exchanges and every retry is bounded.
+//!
+//! ```text
+//! session ─ what to do, in order ──► access (BAC) ─► reading (select, read binary)
+//!    ▲                                     │               │
+//!    │ mailbox: one command, one answer    ▼               ▼
+//!    └───────────────────────────── link: secure messaging, once there are session keys
+//! ```
+//!
+//! What the files say is read in [`files`]; [`Portrait::decode`] gives the picture of DG2.
+//!
+//! Clauses: ICAO Doc 9303-10 (files), -11 (access, secure messaging), ISO/IEC 7816-4 (APDUs).
+mod apdu;
+mod bac;
+mod cipher;
+pub mod files;
+mod link;
+mod mailbox;
+mod portrait;
+mod reading;
+mod secure_messaging;
+mod session;
+pub mod tlv;
+
+pub use apdu::{Command, Status};
+pub use cipher::{SessionCipher, TripleDes};
+pub use files::{ComFile, FileError};
+pub use portrait::{MAX_PIXELS, MAX_SIDE, Media, Portrait, PortraitError};
+pub use secure_messaging::{Answer, SecureMessaging, SecureMessagingError};
+pub use session::*;
