@@ -3,3 +3,4 @@
 pub mod check;
 pub mod chip;
 pub mod document;
+pub mod trust;
