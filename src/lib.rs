@@ -3,4 +3,5 @@
 pub mod check;
 pub mod chip;
 pub mod document;
+pub mod face;
 pub mod trust;
