@@ -4,4 +4,5 @@ pub mod check;
 pub mod chip;
 pub mod document;
 pub mod face;
+pub mod policy;
 pub mod trust;
