@@ -4,5 +4,6 @@ pub mod check;
 pub mod chip;
 pub mod document;
 pub mod face;
+pub mod passage;
 pub mod policy;
 pub mod trust;

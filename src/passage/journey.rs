@@ -1,0 +1,329 @@
+//! What all states of a passage share: who it is, what was found so far, and what is wished.
+
+use super::aftermath::Aftermath;
+use super::{
+    Effect, Ending, Event, GateCommand, GateState, LookupFindings, Moment, Outcome, Picture, Prompt, State,
+    Step, StepTime,
+};
+use crate::check::{Check, CheckId, CheckResult, Reason};
+use crate::document::Mrz;
+use crate::face::{FrameFindings, Fusion};
+use crate::policy::{self, ExitToken, PassageId, Profile};
+use jiff::{SignedDuration, Timestamp};
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+/// Frames that are kept beside the best one when liveness raised the alarm.
+const ALARM_FRAMES: usize = 3;
+
+/// Where the question to central stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Lookup {
+    NotAsked,
+    /// Asked; to be answered by then.
+    Asked(Moment),
+    /// Answered, or given up.
+    Settled,
+}
+
+#[derive(Debug)]
+pub(super) struct Journey {
+    id: PassageId,
+    pub(super) profile: Arc<Profile>,
+    /// Wall clock and monotonic clock at one and the same time.
+    origin: (Timestamp, Moment),
+    /// When the traveller began; `None` while the gate is idle.
+    began: Option<Moment>,
+    /// What the gate said last; `None` while it does not answer.
+    pub(super) gate: Option<GateState>,
+    /// Whether the last command to the entrance was to open.
+    pub(super) entry_told_open: bool,
+    /// Outcomes handed out whose storage is not answered yet.
+    pub(super) stores_pending: u8,
+    pub(super) lookup: Lookup,
+    pub(super) printed: Option<Mrz>,
+    chip_mrz: Option<Mrz>,
+    portrait: bool,
+    checks: Vec<Check>,
+    pub(super) fusion: Fusion,
+    filming: bool,
+    /// Whether the face's checks of `fusion` are still to be added to `checks`.
+    face_open: bool,
+    last_frame: Option<u64>,
+    /// Attack score and frame, the highest first.
+    alarm_frames: Vec<(f32, u64)>,
+    steps: Vec<StepTime>,
+    effects: VecDeque<Effect>,
+}
+
+impl Journey {
+    pub(super) fn new(id: PassageId, profile: Arc<Profile>, started: Timestamp, now: Moment) -> Journey {
+        let fusion = Fusion::new(profile.face.clone());
+        Journey {
+            id,
+            profile,
+            origin: (started, now),
+            began: None,
+            gate: None,
+            entry_told_open: false,
+            stores_pending: 0,
+            lookup: Lookup::NotAsked,
+            printed: None,
+            chip_mrz: None,
+            portrait: false,
+            checks: Vec::new(),
+            fusion,
+            filming: false,
+            face_open: false,
+            last_frame: None,
+            alarm_frames: Vec::new(),
+            steps: Vec::new(),
+            effects: VecDeque::new(),
+        }
+    }
+
+    pub(super) fn id(&self) -> &PassageId {
+        &self.id
+    }
+
+    /// Takes over what counts in every state.
+    pub(super) fn hear(&mut self, event: &Event) {
+        match event {
+            Event::Gate(state) => self.gate = Some(*state),
+            Event::GateLost => self.gate = None,
+            Event::OutcomeStored | Event::OutcomeNotStored => {
+                self.stores_pending = self.stores_pending.saturating_sub(1);
+            }
+            Event::LookedUp(findings) => self.looked_up(findings),
+            _ => {}
+        }
+    }
+
+    /// What ends every passage that is not yet admitted, in whatever state it is.
+    pub(super) fn interruption(event: &Event) -> Option<Reason> {
+        match event {
+            Event::Gate(state) => state.hazard(),
+            Event::GateLost => Some(Reason::GateLost),
+            Event::OfficerWanted => Some(Reason::OfficerCalled),
+            Event::Stop => Some(Reason::LaneStopping),
+            _ => None,
+        }
+    }
+
+    /// Why the exit cannot be opened now; `None` when it can.
+    pub(super) fn against_leaving(&self) -> Option<Reason> {
+        self.gate.map_or(Some(Reason::GateLost), |gate| gate.against_leaving())
+    }
+
+    pub(super) fn begin(&mut self, now: Moment) {
+        self.began.get_or_insert(now);
+    }
+
+    pub(super) fn has_begun(&self) -> bool {
+        self.began.is_some()
+    }
+
+    pub(super) fn began(&self) -> Moment {
+        self.began.unwrap_or(self.origin.1)
+    }
+
+    pub(super) fn next_effect(&mut self) -> Option<Effect> {
+        self.effects.pop_front()
+    }
+
+    pub(super) fn wish(&mut self, effect: Effect) {
+        self.effects.push_back(effect);
+    }
+
+    pub(super) fn show(&mut self, prompt: Prompt) {
+        self.wish(Effect::Show(prompt));
+    }
+
+    pub(super) fn gate(&mut self, command: GateCommand) {
+        match command {
+            GateCommand::OpenEntry => self.entry_told_open = true,
+            GateCommand::CloseEntry => self.entry_told_open = false,
+            _ => {}
+        }
+        self.wish(Effect::Gate(command));
+    }
+
+    pub(super) fn step(&mut self, step: Step, since: Moment, now: Moment) {
+        self.steps.push(StepTime { step, ms: now.since(since) });
+    }
+
+    // What was found.
+
+    pub(super) fn add_check(&mut self, check: Check) {
+        self.checks.push(check);
+    }
+
+    /// Takes what chip and comparison gave.
+    pub(super) fn examined(&mut self, findings: super::DocumentFindings) {
+        self.checks.extend(findings.checks);
+        self.chip_mrz = findings.chip_mrz;
+        self.portrait = findings.portrait;
+        match findings.reference {
+            Ok(reference) => self.fusion.set_reference(reference),
+            // Whatever the checks say: without a reference there is no portrait to compare with.
+            Err(reason) => {
+                if !self.checks.iter().any(|c| c.id == CheckId::Portrait && c.reasons.contains(&reason)) {
+                    self.add_check(Check::undetermined(CheckId::Portrait, reason));
+                }
+            }
+        }
+    }
+
+    pub(super) fn entrance(&self) -> Vec<Reason> {
+        policy::entrance(&self.profile, &self.checks)
+    }
+
+    /// Asks central about the document.
+    pub(super) fn ask_central(&mut self, now: Moment) {
+        if let Some(document) = self.document().cloned() {
+            self.lookup = Lookup::Asked(now.after(self.profile.limits.lookup_ms));
+            self.wish(Effect::LookUp(Box::new(document)));
+        }
+    }
+
+    fn looked_up(&mut self, findings: &LookupFindings) {
+        // The first answer counts, and none that comes after the wait was given up.
+        if matches!(self.lookup, Lookup::Asked(_)) {
+            self.lookup = Lookup::Settled;
+            self.checks.extend(findings.checks.iter().cloned());
+        }
+    }
+
+    /// Gives up waiting for central.
+    pub(super) fn lookup_late(&mut self) {
+        if matches!(self.lookup, Lookup::Asked(_)) {
+            self.lookup = Lookup::Settled;
+            for id in [CheckId::DocumentLookup, CheckId::PersonLookup] {
+                self.add_check(Check::undetermined(id, Reason::LookupLate));
+            }
+        }
+    }
+
+    pub(super) fn start_filming(&mut self) {
+        self.filming = true;
+        self.face_open = true;
+        self.wish(Effect::StartCapture);
+    }
+
+    pub(super) fn stop_filming(&mut self) {
+        if self.filming {
+            self.filming = false;
+            self.wish(Effect::StopCapture);
+        }
+    }
+
+    pub(super) fn add_frame(&mut self, findings: FrameFindings) {
+        self.last_frame = Some(findings.sequence);
+        if let Some(attack) = findings.traveller.as_ref().and_then(|face| face.attack) {
+            self.alarm_frames.push((attack, findings.sequence));
+            self.alarm_frames.sort_by(|a, b| b.0.total_cmp(&a.0));
+            self.alarm_frames.truncate(ALARM_FRAMES);
+        }
+        self.fusion.add(findings);
+    }
+
+    // How it ends.
+
+    /// The verdict over everything found; `Err` with the reasons of a referral.
+    pub(super) fn decide(&mut self) -> Result<ExitToken, Vec<Reason>> {
+        self.close_face(true);
+        match policy::decide(&self.profile, &self.id, &self.checks) {
+            policy::Verdict::Admit(token) => Ok(token),
+            policy::Verdict::Refer(reasons) => Err(reasons),
+        }
+    }
+
+    /// Hands the outcome out to be stored.
+    pub(super) fn store(&mut self, ending: Ending, reasons: Vec<Reason>, now: Moment) {
+        let outcome = self.outcome(ending, reasons, now);
+        self.stores_pending = self.stores_pending.saturating_add(1);
+        self.wish(Effect::Store(Box::new(outcome)));
+    }
+
+    /// The traveller goes to an officer, by the course of the passage: to the reason come those of the
+    /// checks that failed so far.
+    pub(super) fn refer(&mut self, reason: Reason, now: Moment) -> State {
+        self.close_face(false);
+        let mut reasons = policy::objections(&self.profile, &self.checks);
+        reasons.push(reason);
+        self.refer_for(policy::in_order(reasons), now)
+    }
+
+    /// The traveller goes to an officer for exactly these reasons.
+    pub(super) fn refer_for(&mut self, reasons: Vec<Reason>, now: Moment) -> State {
+        self.begin(now);
+        self.stop_filming();
+        self.store(Ending::Referred, reasons, now);
+        State::Aftermath(Aftermath::referred(now, self))
+    }
+
+    /// The traveller went away.
+    pub(super) fn withdraw(&mut self, reason: Reason, now: Moment) -> State {
+        self.stop_filming();
+        self.store(Ending::Withdrawn, vec![reason], now);
+        Aftermath::withdrawn(now, self)
+    }
+
+    /// Adds the checks of face and persons, once. Where the passage broke off, what could not be said
+    /// yet is *aborted*, not *undetermined*.
+    fn close_face(&mut self, to_its_end: bool) {
+        if !std::mem::take(&mut self.face_open) {
+            return;
+        }
+        for mut check in self.fusion.checks() {
+            if !to_its_end && check.result == CheckResult::Undetermined {
+                check.result = CheckResult::Aborted;
+            }
+            self.checks.push(check);
+        }
+    }
+
+    fn document(&self) -> Option<&Mrz> {
+        self.chip_mrz.as_ref().or(self.printed.as_ref())
+    }
+
+    fn outcome(&self, ending: Ending, reasons: Vec<Reason>, now: Moment) -> Outcome {
+        Outcome {
+            passage: self.id.clone(),
+            started: self.wall_clock(self.began()),
+            lasted_ms: now.since(self.began()),
+            ending,
+            reasons,
+            checks: self.checks.clone(),
+            document: self.document().cloned(),
+            steps: self.steps.clone(),
+            pictures: self.pictures(),
+            similarity: self.fusion.similarity(),
+            attack: self.fusion.attack(),
+        }
+    }
+
+    fn wall_clock(&self, moment: Moment) -> Timestamp {
+        let (started, at) = self.origin;
+        let later = SignedDuration::from_millis(i64::try_from(moment.since(at)).unwrap_or(i64::MAX));
+        started.checked_add(later).unwrap_or(Timestamp::MAX)
+    }
+
+    /// The portrait, the best frame, and when liveness raised the alarm those that raised it most.
+    fn pictures(&self) -> Vec<Picture> {
+        let mut pictures = Vec::new();
+        if self.portrait {
+            pictures.push(Picture::Portrait);
+        }
+        pictures.extend(self.fusion.best_frame().or(self.last_frame).map(Picture::Frame));
+        let alarm = |c: &Check| c.id == CheckId::Liveness && c.result == CheckResult::Failed;
+        if self.checks.iter().any(alarm) {
+            for frame in self.alarm_frames.iter().map(|&(_, sequence)| Picture::Frame(sequence)) {
+                if !pictures.contains(&frame) {
+                    pictures.push(frame);
+                }
+            }
+        }
+        pictures
+    }
+}

@@ -1,0 +1,222 @@
+//! Arbitrary events at arbitrary times, mixed with an honest world: what may never happen never does.
+
+use crate::desk::{Desk, document_checks, examined, idle, lines, looked_up};
+use egate::check::{Check, Reason};
+use egate::passage::{Door, Effect, Ending, Event, GateState, LookupFindings, Moment};
+use egate::policy::Profile;
+use proptest::prelude::*;
+
+/// One thing that happens.
+#[derive(Debug, Clone)]
+enum Act {
+    /// The world does what helps the passage on.
+    Help,
+    /// The gate reports something.
+    Gate(GateState),
+    /// Something else is heard: see `event`.
+    Other(u8),
+    /// Nothing but time passes.
+    Wait,
+}
+
+fn any_door() -> impl Strategy<Value = Door> {
+    prop_oneof![6 => Just(Door::Locked), 2 => Just(Door::Open), 1 => Just(Door::Unknown)]
+}
+
+fn any_count() -> impl Strategy<Value = Option<u8>> {
+    prop_oneof![3 => Just(Some(0)), 3 => Just(Some(1)), 1 => Just(Some(2)), 1 => Just(None)]
+}
+
+fn any_gate() -> impl Strategy<Value = GateState> {
+    let rare = || prop::bool::weighted(0.05);
+    ((any_door(), any_door()), (any_count(), any_count(), any_count()), (rare(), rare(), rare(), rare()))
+        .prop_map(
+            |((entry, exit), (entry_zone, cabin, exit_zone), (emergency_stop, fire, wrong_way, fault))| {
+                GateState {
+                    entry,
+                    exit,
+                    entry_zone,
+                    cabin,
+                    exit_zone,
+                    emergency_stop,
+                    fire,
+                    wrong_way,
+                    fault,
+                }
+            },
+        )
+}
+
+fn any_act() -> impl Strategy<Value = (Act, u64)> {
+    let act = prop_oneof![
+        40 => Just(Act::Help),
+        2 => any_gate().prop_map(Act::Gate),
+        2 => (0u8..14).prop_map(Act::Other),
+        1 => Just(Act::Wait),
+    ];
+    let pause = prop_oneof![12 => 0u64..400, 1 => 0u64..30_000];
+    (act, pause)
+}
+
+fn event(number: u8) -> Event {
+    match number {
+        0 => lines(),
+        1 => Event::LinesRead(vec!["<<<".into()]),
+        2 => examined(document_checks()),
+        3 => examined(vec![Check::failed(egate::check::CheckId::Portrait, Reason::PortraitMissing)]),
+        4 => Event::GateLost,
+        5 => Event::Frame(Box::new(crate::desk::frame(7, 0.9, 0.9))),
+        6 => Event::CaptureFailed(Reason::CameraLost),
+        7 => looked_up(),
+        8 => Event::LookedUp(LookupFindings { checks: vec![] }),
+        9 | 10 => Event::OutcomeStored,
+        11 => Event::OutcomeNotStored,
+        12 => Event::OfficerWanted,
+        _ => Event::Stop,
+    }
+}
+
+/// What an honest world would say next, by the state of the passage.
+fn help(desk: &Desk, frame: u64) -> Vec<Event> {
+    let mut gate = desk.gate;
+    match desk.state() {
+        "ready" => return vec![Event::Gate(idle()), lines()],
+        "reading" => return vec![examined(document_checks())],
+        "capturing" if gate.cabin == Some(1) => {
+            return vec![looked_up(), Event::Frame(Box::new(crate::desk::frame(frame, 0.8, 0.02)))];
+        }
+        "capturing" => gate.cabin = Some(1),
+        "entering" => match (gate.entry, gate.cabin, gate.entry_zone) {
+            (Door::Open, Some(1), Some(0)) => gate.entry = Door::Locked,
+            (Door::Open, ..) => (gate.cabin, gate.entry_zone) = (Some(1), Some(0)),
+            _ => gate.entry = Door::Open,
+        },
+        "leaving" => match (gate.exit, gate.cabin) {
+            (Door::Open, Some(1)) => (gate.cabin, gate.exit_zone) = (Some(0), Some(0)),
+            (Door::Open, _) => gate.exit = Door::Locked,
+            _ => gate.exit = Door::Open,
+        },
+        _ => return vec![Event::OutcomeStored],
+    }
+    vec![Event::Gate(gate)]
+}
+
+/// Follows every effect and asserts what must hold at it.
+#[derive(Default)]
+struct Watch {
+    seen: usize,
+    gate: Option<GateState>,
+    admission_handed_out: bool,
+    admission_stored: bool,
+    exit_opened: bool,
+    exit_shut_since: bool,
+    emergency_since: bool,
+}
+
+impl Watch {
+    /// Called before each event is told.
+    fn before(&mut self, event: &Event) {
+        match event {
+            Event::Gate(state) => {
+                self.gate = Some(*state);
+                self.emergency_since |= self.exit_opened && state.emergency();
+            }
+            Event::GateLost => self.gate = None,
+            Event::OutcomeStored if self.admission_handed_out => self.admission_stored = true,
+            _ => {}
+        }
+    }
+
+    fn after(&mut self, desk: &Desk) {
+        for effect in &desk.effects[self.seen..] {
+            match effect {
+                Effect::Store(outcome) if outcome.ending == Ending::Admitted => {
+                    assert!(!self.admission_handed_out, "admitted twice");
+                    self.admission_handed_out = true;
+                }
+                Effect::Store(outcome) => assert!(!outcome.reasons.is_empty(), "refused without a reason"),
+                Effect::OpenExit(token) => {
+                    assert!(self.admission_stored, "opened before the admission was stored");
+                    assert!(!self.exit_opened, "opened twice");
+                    let gate = self.gate.expect("opened without knowing the gate");
+                    assert_eq!(gate.cabin, Some(1));
+                    assert_eq!((gate.entry, gate.exit), (Door::Locked, Door::Locked));
+                    assert_eq!(gate.hazard(), None);
+                    assert_eq!(token.passage().0, crate::desk::ID);
+                    self.exit_opened = true;
+                }
+                Effect::Gate(egate::passage::GateCommand::CloseExit) => {
+                    self.exit_shut_since |= self.exit_opened;
+                }
+                _ => {}
+            }
+        }
+        self.seen = desk.effects.len();
+    }
+}
+
+fn play(acts: &[(Act, u64)]) -> (Desk, Watch) {
+    let mut desk = Desk::silent();
+    let mut watch = Watch::default();
+    for (number, (act, pause)) in acts.iter().enumerate() {
+        desk.wait(*pause);
+        watch.after(&desk);
+        let events = match act {
+            Act::Wait => vec![],
+            Act::Gate(state) => vec![Event::Gate(*state)],
+            Act::Other(number) => vec![event(*number)],
+            Act::Help => help(&desk, number as u64),
+        };
+        for event in events {
+            watch.before(&event);
+            desk.hear(event);
+            watch.after(&desk);
+        }
+    }
+    (desk, watch)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 2_000, ..ProptestConfig::default() })]
+
+    #[test]
+    fn the_exit_opens_once_and_only_for_a_stored_admission_of_one_person(
+        acts in prop::collection::vec(any_act(), 0..60)
+    ) {
+        let (mut desk, mut watch) = play(&acts);
+        // From here on nothing happens any more but time.
+        let begun = !matches!(desk.state(), "ready") || desk.passage.deadline().is_some();
+        let limits = Profile::default().limits;
+        let all = limits.chip_ms + limits.enter_ms + limits.capture_ms + limits.lookup_ms
+            + limits.several_persons_ms + limits.leave_ms + 4 * limits.door_ms + 2 * limits.durable_ms
+            + limits.referral_ms + limits.enter_ms;
+        desk.wait(all);
+        watch.after(&desk);
+        if begun {
+            prop_assert!(desk.ended(), "{} after {all} ms", desk.state());
+            if watch.exit_opened {
+                prop_assert!(watch.exit_shut_since || watch.emergency_since, "the exit was left open");
+            }
+        }
+        prop_assert!(desk.outcomes().len() <= 2);
+        prop_assert!(!desk.filming());
+        prop_assert!(desk.passage.deadline().is_none());
+        // Nothing is heard after the end.
+        if desk.ended() {
+            let before = desk.effects.len();
+            desk.hear(lines());
+            desk.hear(Event::OutcomeStored);
+            desk.passage.on_time(Moment(u64::MAX));
+            prop_assert_eq!(desk.effects.len(), before);
+        }
+    }
+}
+
+/// The generator above must reach what it is to test.
+#[test]
+fn the_helping_world_leads_to_an_open_exit_and_a_shut_one() {
+    let acts: Vec<(Act, u64)> = std::iter::repeat_n((Act::Help, 50), 40).collect();
+    let (desk, watch) = play(&acts);
+    assert!(watch.exit_opened && watch.exit_shut_since);
+    assert!(desk.ended());
+}
