@@ -6,4 +6,5 @@ pub mod document;
 pub mod face;
 pub mod passage;
 pub mod policy;
+pub mod record;
 pub mod trust;

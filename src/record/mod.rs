@@ -1,0 +1,15 @@
+//! What is remembered of a passage.
+//!
+//! A [`PassageRecord`] has one canonical form (RFC 8785), is chained to the one before by SHA-256 and
+//! signed with the lane's Ed25519 key, so that anybody with the lane's public key can verify it.
+//! Pictures are sealed by HPKE to central's key where they are born, named by the hash of what is
+//! sealed, so the chain still verifies after they are deleted. [`wire`] holds what lane and central
+//! say to each other.
+mod chain;
+mod passage_record;
+mod seal;
+pub mod wire;
+
+pub use chain::*;
+pub use passage_record::*;
+pub use seal::*;
