@@ -4,6 +4,7 @@ pub mod check;
 pub mod chip;
 pub mod document;
 pub mod face;
+pub mod outbox;
 pub mod passage;
 pub mod policy;
 pub mod record;

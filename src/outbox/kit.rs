@@ -1,0 +1,47 @@
+//! The lane's kit: the folder of keys and certificates that central made when it enrolled the lane.
+
+use crate::record::SealingPublicKey;
+use anyhow::Context;
+use ed25519_dalek::SigningKey;
+use std::fs;
+use std::path::Path;
+
+/// What a lane needs to speak to central and to sign what it says.
+pub struct LaneKit {
+    /// The authority's certificate, PEM: the only one that the lane trusts for central.
+    pub authority_pem: String,
+    /// The lane's client certificate, PEM.
+    pub certificate_pem: String,
+    /// Its private key, PEM.
+    pub key_pem: String,
+    /// Signs the lane's records.
+    pub record_key: SigningKey,
+    /// Pictures are sealed to it.
+    pub pictures: SealingPublicKey,
+}
+
+impl LaneKit {
+    /// Reads the kit in a folder.
+    ///
+    /// # Errors
+    /// Names the file that is missing or is not what it should be.
+    pub fn read(kit: &Path) -> anyhow::Result<Self> {
+        let pictures = hexadecimal(&kit.join("pictures.pub"))?;
+        Ok(LaneKit {
+            authority_pem: text(&kit.join("authority.pem"))?,
+            certificate_pem: text(&kit.join("lane.pem"))?,
+            key_pem: text(&kit.join("lane.key.pem"))?,
+            record_key: SigningKey::from_bytes(&hexadecimal(&kit.join("record.key"))?),
+            pictures: SealingPublicKey::from_bytes(&pictures).context("pictures.pub")?,
+        })
+    }
+}
+
+fn text(path: &Path) -> anyhow::Result<String> {
+    fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))
+}
+
+fn hexadecimal(path: &Path) -> anyhow::Result<[u8; 32]> {
+    let bytes = hex::decode(text(path)?.trim()).ok().and_then(|bytes| bytes.try_into().ok());
+    bytes.with_context(|| format!("{} is not 64 hexadecimal digits", path.display()))
+}
