@@ -2,6 +2,7 @@
 
 pub mod check;
 pub mod chip;
+pub mod devices;
 pub mod document;
 pub mod face;
 pub mod outbox;

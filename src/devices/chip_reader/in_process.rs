@@ -1,0 +1,161 @@
+//! A reader without hardware: whoever holds the [`CardSlot`] puts software passports into the field of
+//! the [`InProcessReader`] and takes them away, at any moment.
+
+use crate::devices::card::SoftwarePassport;
+use crate::devices::{Card, CardFault, ChipReader};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+/// How long answers take, so that a demonstration goes at a chip's pace.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct AnswerTime {
+    /// For each command.
+    pub per_command: Duration,
+    /// For each byte of command and answer: 75 µs at 106 kbit/s, 9.4 µs at 848 kbit/s.
+    pub per_byte: Duration,
+}
+
+#[derive(Default)]
+struct Field {
+    passport: Option<SoftwarePassport>,
+    /// Rises with every change, so that a card taken away and put back is another one.
+    changes: u64,
+    time: AnswerTime,
+}
+
+#[derive(Default)]
+struct Shared {
+    field: Mutex<Field>,
+    changed: Condvar,
+}
+
+impl Shared {
+    fn field(&self) -> MutexGuard<'_, Field> {
+        self.field.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits until the field is filled or empty as wished; the field then, or `None` after `patience`.
+    fn wait(&self, filled: bool, patience: Duration) -> Option<MutexGuard<'_, Field>> {
+        let (field, waited) = self
+            .changed
+            .wait_timeout_while(self.field(), patience, |field| field.passport.is_some() != filled)
+            .unwrap_or_else(PoisonError::into_inner);
+        (!waited.timed_out() || field.passport.is_some() == filled).then_some(field)
+    }
+}
+
+/// The other side of the reader: the place where a document lies.
+#[derive(Clone)]
+pub struct CardSlot(Arc<Shared>);
+
+impl CardSlot {
+    /// Puts a passport into the field; one that lies there is taken away before.
+    pub fn insert(&self, passport: SoftwarePassport) {
+        self.change(Some(passport));
+    }
+
+    /// Takes the passport away and gives it back, if one lay there. A command under way is answered;
+    /// the next is not.
+    pub fn remove(&self) -> Option<SoftwarePassport> {
+        self.change(None)
+    }
+
+    /// Sets how long answers take from now on.
+    pub fn set_answer_time(&self, time: AnswerTime) {
+        self.0.field().time = time;
+    }
+
+    fn change(&self, passport: Option<SoftwarePassport>) -> Option<SoftwarePassport> {
+        let mut field = self.0.field();
+        field.changes += 1;
+        let before = std::mem::replace(&mut field.passport, passport);
+        drop(field);
+        self.0.changed.notify_all();
+        before
+    }
+}
+
+/// The reader.
+pub struct InProcessReader(Arc<Shared>);
+
+impl InProcessReader {
+    /// A reader with an empty field, and the place to put documents.
+    pub fn new() -> (InProcessReader, CardSlot) {
+        let shared = Arc::new(Shared::default());
+        (InProcessReader(shared.clone()), CardSlot(shared))
+    }
+}
+
+impl ChipReader for InProcessReader {
+    fn wait_for_card(&mut self, patience: Duration) -> Result<Option<Box<dyn Card>>, CardFault> {
+        let Some(mut field) = self.0.wait(true, patience) else { return Ok(None) };
+        if let Some(passport) = &mut field.passport {
+            passport.reset();
+        }
+        Ok(Some(Box::new(InProcessCard { shared: self.0.clone(), change: field.changes })))
+    }
+
+    fn wait_for_removal(&mut self, patience: Duration) -> Result<bool, CardFault> {
+        Ok(self.0.wait(false, patience).is_some())
+    }
+}
+
+/// The passport that lay in the field at one moment.
+struct InProcessCard {
+    shared: Arc<Shared>,
+    change: u64,
+}
+
+impl Card for InProcessCard {
+    fn transmit(&mut self, command: &[u8]) -> Result<Vec<u8>, CardFault> {
+        let (answer, time) = {
+            let mut field = self.shared.field();
+            let time = field.time;
+            let present = field.changes == self.change;
+            let passport = field.passport.as_mut().filter(|_| present).ok_or(CardFault::Removed)?;
+            (passport.answer(command), time)
+        };
+        let bytes = u32::try_from(command.len() + answer.len()).unwrap_or(u32::MAX);
+        let takes = time.per_command.saturating_add(time.per_byte.saturating_mul(bytes));
+        if !takes.is_zero() {
+            thread::sleep(takes);
+        }
+        Ok(answer)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeMap;
+
+    const SELECT: [u8; 12] = [0, 0xA4, 4, 0x0C, 7, 0xA0, 0, 0, 2, 0x47, 0x10, 1];
+
+    fn passport() -> SoftwarePassport {
+        SoftwarePassport::new(BTreeMap::new(), "L898902C<369080619406236", 1)
+    }
+
+    #[test]
+    fn a_card_taken_away_is_lost_even_when_another_is_put_in() {
+        let (mut reader, slot) = InProcessReader::new();
+        assert!(reader.wait_for_card(Duration::ZERO).unwrap().is_none());
+        assert!(reader.wait_for_removal(Duration::ZERO).unwrap());
+        slot.insert(passport());
+        let mut card = reader.wait_for_card(Duration::ZERO).unwrap().unwrap();
+        assert_eq!(card.transmit(&SELECT), Ok(vec![0x90, 0]));
+        assert!(!reader.wait_for_removal(Duration::ZERO).unwrap());
+        assert!(slot.remove().is_some());
+        assert_eq!(card.transmit(&SELECT), Err(CardFault::Removed));
+        slot.insert(passport());
+        assert_eq!(card.transmit(&SELECT), Err(CardFault::Removed));
+    }
+
+    #[test]
+    fn the_reader_wakes_when_a_card_comes() {
+        let (mut reader, slot) = InProcessReader::new();
+        let waiting = thread::spawn(move || reader.wait_for_card(Duration::from_secs(60)).unwrap().is_some());
+        slot.insert(passport());
+        assert!(waiting.join().unwrap());
+    }
+}

@@ -1,0 +1,29 @@
+//! Chip readers: PC/SC for real ones, and one in process for software passports.
+mod in_process;
+mod pcsc;
+
+pub use in_process::{AnswerTime, CardSlot, InProcessReader};
+pub use pcsc::PcscReader;
+
+use super::{Card, CardFault};
+use crate::chip::{ChipError, ChipReading, ChipSession, Next};
+use std::time::Instant;
+
+/// Carries a session out on a card, to its end.
+///
+/// # Errors
+/// The session's; a card that is gone is [`ChipError::Lost`].
+pub fn read_chip(card: &mut dyn Card, session: &mut ChipSession) -> Result<ChipReading, ChipError> {
+    // Ends: the session bounds its exchanges.
+    loop {
+        match session.next() {
+            Next::Done(result) => return result,
+            Next::Transmit(command) => {
+                let sent = Instant::now();
+                let answer = card.transmit(&command);
+                let answer = answer.as_deref().map_err(CardFault::to_string);
+                session.answer(answer, sent.elapsed());
+            }
+        }
+    }
+}

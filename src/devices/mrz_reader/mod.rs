@@ -1,0 +1,15 @@
+//! The reader of printed lines on a serial line.
+//!
+//! In come bytes with noise, in pieces, repeated; out come whole frames of lines, unparsed. How a reader
+//! frames its lines is a [`FramingProfile`] in the lane's settings; [`Deframer`] is that profile at work,
+//! pure and bounded. [`SerialMrzReader`] is the driver, [`MrzSender`] a reader to be driven, on a
+//! pseudo-terminal, speaking by the same profile.
+//!
+//! What cannot happen: a damaged frame handed on as if it were whole; a buffer that grows with the noise.
+mod framing;
+mod sender;
+mod serial_reader;
+
+pub use framing::{Deframer, FrameCheck, FramingProfile, HeaderByte, ProfileFault};
+pub use sender::MrzSender;
+pub use serial_reader::{MrzReaderSettings, SerialMrzReader};
