@@ -5,6 +5,7 @@ pub mod chip;
 pub mod devices;
 pub mod document;
 pub mod face;
+pub mod lane;
 pub mod outbox;
 pub mod passage;
 pub mod policy;

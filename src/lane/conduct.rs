@@ -1,0 +1,336 @@
+//! The task that owns the passage: tells it what happened, carries out what it wishes.
+
+use super::inputs::{Faculties, Film, Input, LookupFailure, PortraitPicture};
+use super::observer::{Deed, Observer};
+use super::threads::{
+    self, CameraOrder, ChipOrder, GateOrder, INPUTS_WAITING, Message, Orders, Surroundings,
+};
+use crate::devices::{Camera, ChipReader, Gate, MrzReader, Screen};
+use crate::document::Mrz;
+use crate::outbox::{CentralClient, LookupError, Outbox};
+use crate::passage::{Effect, GateState, Moment, Outcome, Passage, Picture};
+use crate::policy::{Limits, PassageId, Profile};
+use crate::record::wire::{LookupQuestion, PICTURE_BYTES_MOST};
+use crate::record::{PictureLabel, SealedPicture, SealingPublicKey};
+use anyhow::Context;
+use jiff::Timestamp;
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+use tokio::sync::{Notify, mpsc, watch};
+
+/// Frames kept for the officer while a passage lasts; the oldest go first.
+const FILMS_KEPT: usize = 64;
+/// Bytes by which sealing makes a picture longer, generously.
+const SEALING_ADDS_MOST: usize = 1024;
+
+/// The devices of one lane.
+pub struct Equipment {
+    /// Chip reader.
+    pub chip_reader: Box<dyn ChipReader>,
+    /// Reader of printed lines.
+    pub mrz_reader: Box<dyn MrzReader>,
+    /// Camera in the cabin.
+    pub camera: Box<dyn Camera>,
+    /// Gate controller.
+    pub gate: Box<dyn Gate>,
+    /// Traveller's screen.
+    pub screen: Arc<dyn Screen>,
+    /// Changes whenever the traveller asks for an officer.
+    pub officer_calls: watch::Receiver<u64>,
+}
+
+/// What a lane is beside its devices.
+pub struct Lane {
+    /// Name, as in its client certificate.
+    pub name: String,
+    /// What is asked for.
+    pub profile: Arc<Profile>,
+    /// Models and trust.
+    pub faculties: Arc<Faculties>,
+    /// Durable queue.
+    pub outbox: Arc<Mutex<Outbox>>,
+    /// Rings when something was put into the outbox.
+    pub appended: Arc<Notify>,
+    /// Connection to central.
+    pub central: CentralClient,
+    /// Pictures are sealed to this key of central's.
+    pub sealing: SealingPublicKey,
+}
+
+/// One traveller's way, with what the officer may want to see of it.
+struct Current {
+    number: u64,
+    id: PassageId,
+    passage: Passage,
+    portrait: Option<PortraitPicture>,
+    films: VecDeque<Arc<Film>>,
+}
+
+/// The devices' threads.
+struct Hands {
+    gate: Orders<GateOrder>,
+    chip_reader: Orders<ChipOrder>,
+    camera: Orders<CameraOrder>,
+    screen: Arc<dyn Screen>,
+}
+
+struct Conduct {
+    lane: Lane,
+    hands: Hands,
+    observer: Box<dyn Observer>,
+    inputs: mpsc::Sender<Message>,
+    clock: Instant,
+    /// Moment of the last event.
+    at: Moment,
+    gate: Option<GateState>,
+}
+
+/// Runs the lane until `stop` becomes true; the passage under way is ended in order first.
+///
+/// # Errors
+/// When a device's thread cannot be started.
+pub async fn run(
+    lane: Lane,
+    equipment: Equipment,
+    observer: Box<dyn Observer>,
+    mut stop: watch::Receiver<bool>,
+) -> anyhow::Result<()> {
+    let (give, mut take) = mpsc::channel(INPUTS_WAITING);
+    let around = Surroundings { inputs: give.clone(), faculties: lane.faculties.clone() };
+    let screen = equipment.screen;
+    let hands = Hands {
+        gate: threads::gate(equipment.gate, around.clone()).context("gate's thread")?,
+        chip_reader: threads::chip_reader(equipment.chip_reader, around.clone())
+            .context("chip reader's thread")?,
+        camera: threads::camera(equipment.camera, screen.clone(), around.clone())
+            .context("camera's thread")?,
+        screen,
+    };
+    threads::mrz_reader(equipment.mrz_reader, around).context("MRZ reader's thread")?;
+
+    let mut conduct =
+        Conduct { lane, hands, observer, inputs: give, clock: Instant::now(), at: Moment(0), gate: None };
+    let mut officer_calls = equipment.officer_calls;
+    let mut number = 0;
+    while !*stop.borrow() {
+        number += 1;
+        let mut current = conduct.begin(number);
+        conduct.accompany(&mut current, &mut take, &mut officer_calls, &mut stop).await;
+    }
+    Ok(())
+}
+
+impl Conduct {
+    fn now(&self) -> Moment {
+        Moment(self.clock.elapsed().as_millis().try_into().unwrap_or(u64::MAX))
+    }
+
+    fn begin(&mut self, number: u64) -> Current {
+        let started = Timestamp::now();
+        let id = PassageId(format!("{}-{}-{number}", self.lane.name, started.as_millisecond()));
+        let now = self.now();
+        let passage = Passage::new(id.clone(), self.lane.profile.clone(), started, now);
+        self.observer.begun(&id, started, now);
+        Current { number, id, passage, portrait: None, films: VecDeque::new() }
+    }
+
+    /// From the waiting gate to the passage's end.
+    async fn accompany(
+        &mut self,
+        current: &mut Current,
+        inputs: &mut mpsc::Receiver<Message>,
+        officer_calls: &mut watch::Receiver<u64>,
+        stop: &mut watch::Receiver<bool>,
+    ) {
+        let state = match self.gate {
+            Some(state) => Input::Gate(state),
+            None => Input::GateLost,
+        };
+        self.tell(current, Message::new(None, state, &self.lane.faculties));
+        let patience = stop_patience(&self.lane.profile.limits);
+        let mut stopping: Option<Instant> = None;
+        while !self.carry_out(current) {
+            let due = current.passage.deadline();
+            tokio::select! {
+                message = inputs.recv() => match message {
+                    Some(message) => self.tell(current, message),
+                    None => return,
+                },
+                () = wait_until(self.clock, due) => {
+                    self.at = self.now();
+                    self.observer.time(self.at);
+                    current.passage.on_time(self.at);
+                }
+                Ok(()) = officer_calls.changed() => {
+                    self.tell(current, Message::new(None, Input::OfficerWanted, &self.lane.faculties));
+                }
+                changed = stop.changed(), if stopping.is_none() => {
+                    if changed.is_err() {
+                        return;
+                    }
+                    stopping = Some(Instant::now());
+                    self.tell(current, Message::new(None, Input::Stop, &self.lane.faculties));
+                }
+            }
+            if stopping.is_some_and(|since| since.elapsed() > patience) {
+                tracing::error!("the passage under way did not end in time; the lane stops without it");
+                return;
+            }
+        }
+        let now = self.now();
+        self.observer.ended(now);
+    }
+
+    /// Tells the passage what happened, unless it concerns one that is over.
+    fn tell(&mut self, current: &mut Current, message: Message) {
+        match &message.input {
+            Input::Gate(state) => self.gate = Some(*state),
+            Input::GateLost => self.gate = None,
+            _ => {}
+        }
+        if message.passage.is_some_and(|number| number != current.number) {
+            return;
+        }
+        if let Input::Frame(film) = &message.input {
+            if current.films.len() == FILMS_KEPT {
+                current.films.pop_front();
+            }
+            current.films.push_back(film.clone());
+        }
+        if message.portrait.is_some() {
+            current.portrait = message.portrait;
+        }
+        self.at = self.now();
+        self.observer.heard(self.at, &message.input);
+        current.passage.on_event(message.event, self.at);
+    }
+
+    /// Carries out every wish; `true` when the passage is over.
+    fn carry_out(&mut self, current: &mut Current) -> bool {
+        let mut over = false;
+        while let Some(effect) = current.passage.next_effect() {
+            if let Some(deed) = Deed::of(&effect) {
+                self.observer.did(self.at, &deed);
+            }
+            match effect {
+                Effect::Show(prompt) => self.hands.screen.show(prompt),
+                Effect::Gate(command) => self.hands.gate.give(GateOrder::Command(command)),
+                Effect::OpenExit(token) => self.hands.gate.give(GateOrder::OpenExit(token)),
+                Effect::ReadChip(printed) => {
+                    self.hands.chip_reader.give(ChipOrder { passage: current.number, printed: *printed });
+                }
+                Effect::LookUp(document) => self.look_up(current, &document),
+                Effect::StartCapture => self.hands.camera.give(CameraOrder::Start(current.number)),
+                Effect::StopCapture => self.hands.camera.give(CameraOrder::Stop),
+                Effect::Store(outcome) => {
+                    self.observer.outcome(self.at, &outcome);
+                    self.store(current, outcome);
+                }
+                Effect::Ended => over = true,
+            }
+        }
+        over
+    }
+
+    /// Asks central beside the passage; the answer comes back as an input, whatever it is.
+    fn look_up(&self, current: &Current, document: &Mrz) {
+        let mut nonce = [0; 16];
+        let answerable = getrandom::fill(&mut nonce).is_ok();
+        let question = LookupQuestion {
+            passage: current.id.0.clone(),
+            nonce: hex::encode(nonce),
+            document_code: document.document_code.clone(),
+            issuing_state: document.issuing_state.clone(),
+            document_number: document.document_number.clone(),
+        };
+        let patience = Duration::from_millis(self.lane.profile.limits.lookup_ms);
+        let (central, inputs) = (self.lane.central.clone(), self.inputs.clone());
+        let (faculties, number) = (self.lane.faculties.clone(), current.number);
+        tokio::spawn(async move {
+            let answer = if answerable {
+                central.look_up(&question, patience).await.map_err(|error| {
+                    tracing::warn!(%error, "look-up");
+                    match error {
+                        LookupError::Late => LookupFailure::Late,
+                        LookupError::Invalid(_) => LookupFailure::Invalid,
+                        LookupError::Unavailable(_) => LookupFailure::Unavailable,
+                    }
+                })
+            } else {
+                Err(LookupFailure::Unavailable)
+            };
+            let message = Message::new(Some(number), Input::Central(answer), &faculties);
+            // A lane that is gone needs no answer.
+            let _ = inputs.send(message).await;
+        });
+    }
+
+    /// Seals the pictures, appends the outcome, tells the passage whether it is durable.
+    fn store(&self, current: &Current, outcome: Box<Outcome>) {
+        let pictures: Vec<(Picture, PortraitPicture)> = outcome
+            .pictures
+            .iter()
+            .filter_map(|picture| Some((*picture, self.picture(current, *picture)?)))
+            // A picture that central would refuse must not cost the record.
+            .filter(|(_, kept)| kept.bytes.len() + SEALING_ADDS_MOST <= PICTURE_BYTES_MOST)
+            .collect();
+        let (outbox, appended) = (self.lane.outbox.clone(), self.lane.appended.clone());
+        let (sealing, profile) = (self.lane.sealing.clone(), self.lane.profile.name.clone());
+        let (inputs, faculties, number) = (self.inputs.clone(), self.lane.faculties.clone(), current.number);
+        tokio::task::spawn_blocking(move || {
+            let stored = seal(&sealing, &outcome, pictures).and_then(|sealed| {
+                let mut outbox = outbox.lock().unwrap_or_else(PoisonError::into_inner);
+                Ok(outbox.append(&outcome, &sealed, &profile)?)
+            });
+            if let Err(error) = &stored {
+                tracing::error!(%error, "the outcome could not be made durable");
+            }
+            appended.notify_one();
+            let message = Message::new(Some(number), Input::Stored(stored.is_ok()), &faculties);
+            // A lane that is gone opens nothing.
+            let _ = inputs.blocking_send(message);
+        });
+    }
+
+    fn picture(&self, current: &Current, picture: Picture) -> Option<PortraitPicture> {
+        match picture {
+            Picture::Portrait => current.portrait.clone(),
+            Picture::Frame(sequence) => current
+                .films
+                .iter()
+                .find(|film| film.sequence == sequence)
+                .map(|film| PortraitPicture { media: "image/jpeg".to_owned(), bytes: film.jpeg.clone() }),
+        }
+    }
+}
+
+/// How long a passage may take to end in order when the lane stops: leaving, then the whole aftermath.
+fn stop_patience(limits: &Limits) -> Duration {
+    let ms = [limits.leave_ms, limits.referral_ms, limits.enter_ms, limits.durable_ms].into_iter();
+    Duration::from_millis(ms.fold(limits.door_ms.saturating_mul(3), u64::saturating_add))
+}
+
+async fn wait_until(clock: Instant, due: Option<Moment>) {
+    match due {
+        Some(Moment(ms)) => tokio::time::sleep_until((clock + Duration::from_millis(ms)).into()).await,
+        None => std::future::pending().await,
+    }
+}
+
+fn seal(
+    key: &SealingPublicKey,
+    outcome: &Outcome,
+    pictures: Vec<(Picture, PortraitPicture)>,
+) -> anyhow::Result<Vec<SealedPicture>> {
+    pictures
+        .into_iter()
+        .map(|(picture, kept)| {
+            let mut seed = [0; 32];
+            getrandom::fill(&mut seed).context("no random bytes")?;
+            let label = PictureLabel { passage: &outcome.passage.0, role: picture.role() };
+            let sealed = key.seal(label, &kept.bytes, seed)?;
+            Ok(SealedPicture::new(picture, kept.media, sealed))
+        })
+        .collect()
+}

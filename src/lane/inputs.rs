@@ -1,0 +1,308 @@
+//! What reaches the lane from outside, and what the rooms make of it.
+//!
+//! [`Input`] is raw: bytes of the chip, pictures, lines, contacts, central's words. [`understand`] is
+//! the only way from an input to the passage's event. A recorded passage is a list of inputs with their
+//! moments; played again, it goes through this very function.
+
+use crate::check::{Check, CheckId, Reason};
+use crate::chip::{
+    AccessKey, ChipError, ChipRandom, ChipReading, ChipSession, FileError, Media, Next, ReadingPlan,
+};
+use crate::document::Mrz;
+use crate::face::{FaceEngine, Reference};
+use crate::passage::{DocumentFindings, Event, GateState, LookupFindings};
+use crate::record::wire::{DocumentStatus, LookupAnswer};
+use crate::trust::{self, Evidence, TrustStore};
+use image::RgbImage;
+use image::codecs::jpeg::JpegEncoder;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+/// One command and what came back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Exchange {
+    /// Command APDU, hexadecimal.
+    pub command: String,
+    /// Answer APDU, hexadecimal, or the fault in words.
+    pub answer: Result<String, String>,
+    /// Microseconds from one to the other.
+    pub took_us: u64,
+}
+
+/// A whole conversation with a chip, and what it needs to be held again bit for bit.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ChipTrace {
+    /// The printed lines that opened the chip.
+    pub lines: Vec<String>,
+    /// Our side's random bytes, hexadecimal.
+    pub random: String,
+    /// The lane's wall clock at the examination.
+    pub now: Timestamp,
+    /// Every exchange in order; empty when no chip came.
+    pub exchanges: Vec<Exchange>,
+}
+
+/// Why central's word is missing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LookupFailure {
+    /// No connection.
+    Unavailable,
+    /// An answer that may not be believed.
+    Invalid,
+    /// No answer in time.
+    Late,
+}
+
+/// A camera frame as it is analysed and kept: the picture is what the JPEG decodes to.
+#[derive(Debug, Clone)]
+pub struct Film {
+    /// Rising.
+    pub sequence: u64,
+    /// As kept.
+    pub jpeg: Vec<u8>,
+    /// As analysed.
+    pub picture: RgbImage,
+}
+
+impl Film {
+    /// Quality of frames that the lane compresses itself.
+    const QUALITY: u8 = 95;
+
+    /// A frame from its kept form.
+    ///
+    /// # Errors
+    /// When the bytes are no JPEG.
+    pub fn from_jpeg(sequence: u64, jpeg: Vec<u8>) -> image::ImageResult<Film> {
+        let picture = image::load_from_memory_with_format(&jpeg, image::ImageFormat::Jpeg)?.into_rgb8();
+        Ok(Film { sequence, jpeg, picture })
+    }
+
+    /// A picture in the form in which it is kept.
+    ///
+    /// # Errors
+    /// When the encoder fails.
+    pub fn compress(picture: &RgbImage) -> image::ImageResult<Vec<u8>> {
+        let mut jpeg = Vec::new();
+        JpegEncoder::new_with_quality(&mut jpeg, Self::QUALITY).encode_image(picture)?;
+        Ok(jpeg)
+    }
+}
+
+/// What reached the lane.
+#[derive(Debug, Clone)]
+pub enum Input {
+    /// Printed lines.
+    Lines(Vec<String>),
+    /// A chip's conversation, ended.
+    Chip(ChipTrace),
+    /// A camera frame.
+    Frame(Arc<Film>),
+    /// The camera or the face engine failed.
+    CaptureFailed(Reason),
+    /// The gate's contacts.
+    Gate(GateState),
+    /// The gate is silent.
+    GateLost,
+    /// Central's word on the document.
+    Central(Result<LookupAnswer, LookupFailure>),
+    /// Whether the outcome is durable.
+    Stored(bool),
+    /// The traveller asked for an officer.
+    OfficerWanted,
+    /// The lane shall stop.
+    Stop,
+}
+
+/// What the rooms need beside the input itself.
+pub struct Faculties {
+    /// The inference sessions, one set for the life of the lane.
+    pub engine: Mutex<FaceEngine>,
+    /// Whom the lane trusts.
+    pub trust: TrustStore,
+}
+
+/// The event that an input means, and the chip's portrait when the input brought one.
+pub fn understand(input: &Input, faculties: &Faculties) -> (Event, Option<PortraitPicture>) {
+    let event = match input {
+        Input::Lines(lines) => Event::LinesRead(lines.clone()),
+        Input::Chip(trace) => {
+            let (findings, portrait) = hear_again(trace, faculties);
+            return (Event::DocumentExamined(Box::new(findings)), portrait);
+        }
+        Input::Frame(film) => {
+            let mut engine = faculties.engine.lock().unwrap_or_else(PoisonError::into_inner);
+            match engine.analyse(film.sequence, &film.picture) {
+                Ok(findings) => Event::Frame(Box::new(findings)),
+                Err(error) => {
+                    tracing::error!(%error, "a frame could not be analysed");
+                    Event::CaptureFailed(Reason::FaceEngineFailed)
+                }
+            }
+        }
+        Input::CaptureFailed(reason) => Event::CaptureFailed(*reason),
+        Input::Gate(state) => Event::Gate(*state),
+        Input::GateLost => Event::GateLost,
+        Input::Central(answer) => Event::LookedUp(looked_up(answer)),
+        Input::Stored(true) => Event::OutcomeStored,
+        Input::Stored(false) => Event::OutcomeNotStored,
+        Input::OfficerWanted => Event::OfficerWanted,
+        Input::Stop => Event::Stop,
+    };
+    (event, None)
+}
+
+/// The portrait as it lay in the chip.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PortraitPicture {
+    /// `image/jpeg` or `image/jp2`.
+    pub media: String,
+    /// Encoded bytes.
+    pub bytes: Vec<u8>,
+}
+
+/// A chip's conversation and what the rooms make of it.
+pub struct ChipHeard {
+    /// Every exchange, with what is needed to hold it again.
+    pub trace: ChipTrace,
+    /// For the passage.
+    pub findings: DocumentFindings,
+    /// For the officer.
+    pub portrait: Option<PortraitPicture>,
+}
+
+/// What answers a command: the device at the gate, the recording on the desk. Also says how long it took.
+pub type Transmit<'a> = &'a mut dyn FnMut(&[u8]) -> (Result<Vec<u8>, String>, Duration);
+
+/// Talks to the chip over `transmit`, keeps every exchange, examines what was read.
+pub fn hear_chip(
+    printed: &Mrz,
+    random: ChipRandom,
+    now: Timestamp,
+    transmit: Transmit<'_>,
+    faculties: &Faculties,
+) -> ChipHeard {
+    let mut trace = ChipTrace {
+        lines: printed.lines.clone(),
+        random: hex::encode(&random.0),
+        now,
+        exchanges: Vec::new(),
+    };
+    let mut session =
+        ChipSession::new(AccessKey::Mrz(printed.key_information()), ReadingPlan::default(), random);
+    let chip = loop {
+        match session.next() {
+            Next::Transmit(command) => {
+                let (answer, took) = transmit(&command);
+                session.answer(answer.as_deref().map_err(Clone::clone), took);
+                trace.exchanges.push(Exchange {
+                    command: hex::encode(command),
+                    answer: answer.map(hex::encode),
+                    took_us: took.as_micros().try_into().unwrap_or(u64::MAX),
+                });
+            }
+            Next::Done(result) => break result,
+        }
+    };
+    let (findings, portrait) = examine(printed, chip.as_ref(), now, faculties);
+    ChipHeard { trace, findings, portrait }
+}
+
+/// Holds a recorded conversation again. A command that is not the recorded one ends it as a lost chip:
+/// a recording that does not fit the code must never look like a good document.
+fn hear_again(trace: &ChipTrace, faculties: &Faculties) -> (DocumentFindings, Option<PortraitPicture>) {
+    let Ok(printed) = Mrz::parse(&trace.lines) else {
+        return (unreadable_lines(), None);
+    };
+    let mut exchanges = trace.exchanges.iter();
+    let mut transmit = |command: &[u8]| match exchanges.next() {
+        None => (Err("no chip answered".to_owned()), Duration::ZERO),
+        Some(exchange) => {
+            let answer = if exchange.command == hex::encode(command) {
+                exchange.answer.clone().and_then(|a| hex::decode(a).map_err(|e| e.to_string()))
+            } else {
+                Err("the recorded exchange has another command".to_owned())
+            };
+            (answer, Duration::from_micros(exchange.took_us))
+        }
+    };
+    let random = ChipRandom(hex::decode(&trace.random).unwrap_or_default());
+    let heard = hear_chip(&printed, random, trace.now, &mut transmit, faculties);
+    (heard.findings, heard.portrait)
+}
+
+fn examine(
+    printed: &Mrz,
+    chip: Result<&ChipReading, &ChipError>,
+    now: Timestamp,
+    faculties: &Faculties,
+) -> (DocumentFindings, Option<PortraitPicture>) {
+    let evidence = Evidence { printed, chip, store: &faculties.trust, now };
+    let examination = trust::examine(&evidence);
+    let mut checks = examination.checks;
+    let (reference, kept) = match chip {
+        Ok(reading) => reference(reading, faculties),
+        Err(_) => (Err(Reason::PortraitMissing), None),
+    };
+    checks.push(match &reference {
+        Ok(_) => Check::successful(CheckId::Portrait),
+        Err(reason) => Check::failed(CheckId::Portrait, *reason),
+    });
+    let findings =
+        DocumentFindings { checks, chip_mrz: examination.chip_mrz, portrait: kept.is_some(), reference };
+    (findings, kept)
+}
+
+/// The portrait made ready for comparison, and its bytes for the officer, who sees also what no model can use.
+fn reference(
+    reading: &ChipReading,
+    faculties: &Faculties,
+) -> (Result<Reference, Reason>, Option<PortraitPicture>) {
+    let portrait = match reading.portrait() {
+        Ok(portrait) => portrait,
+        Err(FileError::Missing { .. }) => return (Err(Reason::PortraitMissing), None),
+        Err(_) => return (Err(Reason::PortraitUndecodable), None),
+    };
+    let media = match portrait.media {
+        Media::Jpeg => "image/jpeg",
+        Media::Jpeg2000 => "image/jp2",
+    };
+    let picture = portrait.decode();
+    let kept = PortraitPicture { media: media.to_owned(), bytes: portrait.bytes };
+    let Ok(picture) = picture else {
+        return (Err(Reason::PortraitUndecodable), Some(kept));
+    };
+    let mut engine = faculties.engine.lock().unwrap_or_else(PoisonError::into_inner);
+    (engine.reference(&picture).map_err(|error| error.portrait_reason()), Some(kept))
+}
+
+fn unreadable_lines() -> DocumentFindings {
+    DocumentFindings {
+        checks: vec![Check::aborted(CheckId::ChipAccess, Reason::MrzUnreadable)],
+        chip_mrz: None,
+        portrait: false,
+        reference: Err(Reason::PortraitMissing),
+    }
+}
+
+/// `DocumentLookup` from central's word. The passage and nonce were compared where the answer came in.
+fn looked_up(answer: &Result<LookupAnswer, LookupFailure>) -> LookupFindings {
+    let check = match answer {
+        Ok(answer) => match &answer.document {
+            DocumentStatus::Clear => Check::successful(CheckId::DocumentLookup),
+            DocumentStatus::Reported(kind) => {
+                Check::failed(CheckId::DocumentLookup, Reason::DocumentReported).with_detail(kind.as_str())
+            }
+        },
+        Err(LookupFailure::Unavailable) => {
+            Check::undetermined(CheckId::DocumentLookup, Reason::LookupUnavailable)
+        }
+        Err(LookupFailure::Invalid) => {
+            Check::undetermined(CheckId::DocumentLookup, Reason::LookupAnswerInvalid)
+        }
+        Err(LookupFailure::Late) => Check::undetermined(CheckId::DocumentLookup, Reason::LookupLate),
+    };
+    LookupFindings { checks: vec![check] }
+}

@@ -1,0 +1,24 @@
+//! The running gate.
+//!
+//! Threads own the devices and turn what they give into [`Input`]s; [`understand`] turns an input into
+//! the passage's event, by the real rooms, the same way at the gate and on the engineer's desk. One task
+//! owns the passage: it tells it each event with its moment, and carries out what it wishes. Channels
+//! are bounded. Nothing here decides; nothing here can open the exit without policy's token.
+//!
+//! ```text
+//! chip reader ─┐                                   ┌─► gate (doors, lamps)
+//! MRZ reader  ─┤                                   ├─► traveller's screen
+//! camera      ─┼─► Input ─► understand ─► Passage ─┼─► chip reader, camera
+//! gate        ─┤                                   ├─► central (look-up)
+//! central     ─┘                                   └─► outbox (outcome)
+//! ```
+mod conduct;
+mod inputs;
+mod observer;
+mod settings;
+mod threads;
+
+pub use conduct::*;
+pub use inputs::*;
+pub use observer::*;
+pub use settings::*;

@@ -1,0 +1,272 @@
+//! A lane's settings, in TOML (`config/lane.toml` is a commented example), and what they bring up.
+
+use super::{Equipment, Faculties, Lane, Nobody, run};
+use crate::devices::camera::CameraSettings;
+use crate::devices::chip_reader::PcscReader;
+use crate::devices::gate::{GateSettings, ModbusGate};
+use crate::devices::mrz_reader::{MrzReaderSettings, SerialMrzReader};
+use crate::devices::screen::{ScreenServer, ScreenSettings};
+use crate::face::ModelSet;
+use crate::outbox::{
+    BackOff, CentralClient, CentralClientSettings, ClientError, LaneKit, Outbox, RunningUploader, Uploader,
+};
+use crate::policy::Profile;
+use crate::policy::config::read_toml;
+use crate::trust::{TrustMaterial, TrustStore};
+use anyhow::Context;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+use tokio::sync::watch;
+
+/// Bytes of one certificate, list or key file at most.
+const FILE_MOST: u64 = 32 << 20;
+/// Room for what waits for central: at 600 kB a referred passage, weeks without a connection.
+pub const OUTBOX_BYTES_MOST: u64 = 4 << 30;
+/// Threads of one inference: one keeps the others free for the devices, and frames come one at a time.
+const INFERENCE_THREADS: usize = 1;
+
+/// `egate lane`.
+#[derive(Debug, clap::Args)]
+pub struct LaneArgs {
+    /// The lane's settings
+    #[arg(long, default_value = "/etc/egate/lane.toml")]
+    config: PathBuf,
+}
+
+/// Which chip reader the lane uses.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ChipReaderSettings {
+    /// Part of the reader's name as PC/SC gives it, for readers with several antennas or lanes with several
+    /// readers; any reader when absent.
+    #[serde(default)]
+    pub name: Option<String>,
+}
+
+/// Settings of a lane. Unknown keys are refused; paths are relative to the file's folder.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LaneSettings {
+    /// Name, as in the kit's certificate.
+    pub name: String,
+    /// Folder of the lane's kit, as `egate central enrol` made it.
+    pub kit: PathBuf,
+    /// Central's address for lanes.
+    pub central: String,
+    /// File of the durable queue; made when absent.
+    pub outbox: PathBuf,
+    /// Folder of country certificates, master lists' certificates and revocation lists.
+    pub trust: PathBuf,
+    /// Folder of runtime and models, as set-up made it.
+    pub var: PathBuf,
+    /// Profile; the one that ships when absent.
+    #[serde(default)]
+    pub profile: Option<PathBuf>,
+    /// Chip reader.
+    #[serde(default)]
+    pub chip_reader: ChipReaderSettings,
+    /// Reader of printed lines.
+    pub mrz_reader: MrzReaderSettings,
+    /// Camera.
+    pub camera: CameraSettings,
+    /// Gate controller.
+    pub gate: GateSettings,
+    /// Traveller's screen.
+    #[serde(default)]
+    pub screen: ScreenSettings,
+}
+
+impl LaneSettings {
+    /// Reads the file; paths in it come out absolute or relative to where the command runs.
+    ///
+    /// # Errors
+    /// With file, line, key and the nearest valid key.
+    pub fn read(path: &Path) -> anyhow::Result<Self> {
+        let text = fs::read_to_string(path).with_context(|| format!("{}", path.display()))?;
+        let mut settings: LaneSettings = read_toml(&text, &path.display().to_string())?;
+        let folder = path.parent().unwrap_or(Path::new("."));
+        for place in [&mut settings.kit, &mut settings.outbox, &mut settings.trust, &mut settings.var] {
+            *place = folder.join(&*place);
+        }
+        settings.profile = settings.profile.map(|profile| folder.join(profile));
+        settings.camera.folder = folder.join(&settings.camera.folder);
+        Ok(settings)
+    }
+
+    /// The profile that the settings name, or the one that ships.
+    ///
+    /// # Errors
+    /// With file, line, key and the nearest valid key.
+    pub fn read_profile(&self) -> anyhow::Result<Profile> {
+        match &self.profile {
+            None => Ok(Profile::default()),
+            Some(path) => {
+                let text = fs::read_to_string(path).with_context(|| format!("{}", path.display()))?;
+                Ok(Profile::parse(&text, &path.display().to_string())?)
+            }
+        }
+    }
+
+    /// The lane's keys and certificates.
+    ///
+    /// # Errors
+    /// Names the file that is missing or wrong.
+    pub fn read_kit(&self) -> anyhow::Result<LaneKit> {
+        LaneKit::read(&self.kit)
+    }
+}
+
+impl Faculties {
+    /// Loads the models under `var` and builds the trust store from files by name and content.
+    ///
+    /// # Errors
+    /// When a model is missing or not the one of the manifest, or a file of trust is none.
+    pub fn load(var: &Path, trust: &[(String, Vec<u8>)], as_of: Timestamp) -> anyhow::Result<Self> {
+        let engine = ModelSet::under(var, INFERENCE_THREADS)?;
+        Ok(Faculties { engine: Mutex::new(engine), trust: trust_store(trust, as_of)? })
+    }
+}
+
+/// Builds a trust store from the files of the lane's trust folder: certificates, revocation lists and master
+/// lists, each known by its content.
+///
+/// # Errors
+/// Names the file that is none of them.
+pub fn trust_store(files: &[(String, Vec<u8>)], as_of: Timestamp) -> anyhow::Result<TrustStore> {
+    let mut builder = TrustStore::builder();
+    for (name, bytes) in files {
+        let material = TrustMaterial::parse(bytes).with_context(|| format!("trust file {name}"))?;
+        builder.add_material(material, &[]).with_context(|| format!("trust file {name}"))?;
+    }
+    Ok(builder.build(as_of))
+}
+
+/// Names and bytes of the files of a folder, in order of name.
+///
+/// # Errors
+/// Names the file that cannot be read or is too large.
+pub fn folder_files(folder: &Path) -> anyhow::Result<Vec<(String, Vec<u8>)>> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(folder).with_context(|| format!("{}", folder.display()))? {
+        let path = entry?.path();
+        if let Some(name) = path.file_name().and_then(|n| n.to_str()).filter(|_| path.is_file()) {
+            files.push((name.to_owned(), read_file(&path)?));
+        }
+    }
+    files.sort();
+    Ok(files)
+}
+
+fn read_file(path: &Path) -> anyhow::Result<Vec<u8>> {
+    let size = fs::metadata(path).with_context(|| format!("{}", path.display()))?.len();
+    anyhow::ensure!(size <= FILE_MOST, "{}: {size} bytes are too many ({FILE_MOST})", path.display());
+    fs::read(path).with_context(|| format!("{}", path.display()))
+}
+
+/// Runs a lane on its real devices until it is told to stop.
+///
+/// # Errors
+/// When the settings are wrong or a part that must be there is not.
+pub fn serve(args: &LaneArgs) -> anyhow::Result<bool> {
+    let settings = LaneSettings::read(&args.config)?;
+    let profile = settings.read_profile()?;
+    let kit = settings.read_kit()?;
+    let faculties = Faculties::load(&settings.var, &folder_files(&settings.trust)?, Timestamp::now())?;
+    let runtime = tokio::runtime::Runtime::new()?;
+    runtime.block_on(async {
+        let (screen, address) = ScreenServer::open(settings.screen.clone()).await?;
+        eprintln!("traveller's screen: http://{address}/");
+        let equipment = Equipment {
+            chip_reader: Box::new(PcscReader::open(settings.chip_reader.name.as_deref())),
+            mrz_reader: Box::new(SerialMrzReader::open(settings.mrz_reader.clone())?),
+            camera: settings.camera.open()?,
+            gate: Box::new(ModbusGate::open(settings.gate.clone())?),
+            officer_calls: screen.officer_calls(),
+            screen: Arc::new(screen),
+        };
+        let central = Connection { url: &settings.central, kit, back_off: BackOff::default() };
+        let (lane, uploader) = Lane::connect(&settings.name, profile, faculties, &settings.outbox, central)?;
+        let (stop, stopped) = watch::channel(false);
+        let mut lane = tokio::spawn(run(lane, equipment, Box::new(Nobody), stopped));
+        tokio::select! {
+            ended = &mut lane => {
+                ended??;
+                anyhow::bail!("the lane ended by itself");
+            }
+            asked = stop_signal() => {
+                asked?;
+                stop.send_replace(true);
+                lane.await??;
+            }
+        }
+        uploader.stop().await;
+        Ok(true)
+    })
+}
+
+/// A client of central at `url` with the kit's certificate.
+///
+/// # Errors
+/// When the address is none or the kit's certificates do not read.
+pub fn client(url: &str, kit: &LaneKit) -> Result<CentralClient, ClientError> {
+    CentralClient::new(&CentralClientSettings {
+        url: url.to_owned(),
+        authority_pem: kit.authority_pem.clone(),
+        certificate_pem: kit.certificate_pem.clone(),
+        key_pem: kit.key_pem.clone(),
+    })
+}
+
+/// The way to central.
+pub struct Connection<'a> {
+    /// Central's address for lanes.
+    pub url: &'a str,
+    /// The lane's keys and certificates.
+    pub kit: LaneKit,
+    /// Waits between failed calls.
+    pub back_off: BackOff,
+}
+
+impl Lane {
+    /// Opens the durable queue at `outbox` and starts its upload. Must be called inside the runtime.
+    ///
+    /// # Errors
+    /// When the queue does not open or the kit is not one.
+    pub fn connect(
+        name: &str,
+        profile: Profile,
+        faculties: Faculties,
+        outbox: &Path,
+        connection: Connection<'_>,
+    ) -> anyhow::Result<(Lane, RunningUploader)> {
+        let Connection { url, kit, back_off } = connection;
+        let central = client(url, &kit)?;
+        let outbox = Arc::new(Mutex::new(Outbox::open(outbox, name, kit.record_key, OUTBOX_BYTES_MOST)?));
+        let uploader = Uploader::start(central.clone(), outbox.clone(), back_off);
+        let lane = Lane {
+            name: name.to_owned(),
+            profile: Arc::new(profile),
+            faculties: Arc::new(faculties),
+            outbox,
+            appended: uploader.wake(),
+            central,
+            sealing: kit.pictures,
+        };
+        Ok((lane, uploader))
+    }
+}
+
+/// Waits until the process is asked to stop.
+///
+/// # Errors
+/// When the system gives no signals.
+pub async fn stop_signal() -> std::io::Result<()> {
+    let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
+    tokio::select! {
+        done = tokio::signal::ctrl_c() => done,
+        _ = terminate.recv() => Ok(()),
+    }
+}
