@@ -1,5 +1,6 @@
 //! egate: an automated border gate, told as the traveller's journey, room by room.
 
+pub mod central;
 pub mod check;
 pub mod chip;
 pub mod devices;

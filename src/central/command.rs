@@ -1,0 +1,144 @@
+//! `egate central`: run the service, make its identity, enrol and revoke lanes, add users, report documents.
+
+use super::store::Role;
+use super::{Central, CentralSettings, Office, enrol};
+use clap::{Args, Subcommand};
+use std::path::{Path, PathBuf};
+
+/// Where the settings are unless a command is told otherwise.
+const DEFAULT_CONFIG: &str = "/etc/egate/central.toml";
+
+/// `egate central`.
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub struct CentralArgs {
+    #[command(subcommand)]
+    command: Option<Preparation>,
+    /// The service's settings
+    #[arg(long, default_value = DEFAULT_CONFIG)]
+    config: PathBuf,
+}
+
+#[derive(Debug, Subcommand)]
+enum Preparation {
+    /// Make the authority, central's certificate and its keys, once
+    #[command(after_help = "Example:\n  egate central init --identity identity --name central.example")]
+    Init {
+        /// Folder for certificates and keys
+        #[arg(long)]
+        identity: PathBuf,
+        /// Name or address by which lanes reach central; may be given several times
+        #[arg(long = "name", required = true)]
+        names: Vec<String>,
+    },
+    /// Make the kit of a lane
+    #[command(after_help = "Example:\n  egate central enrol --identity identity --lane lane-1")]
+    Enrol {
+        /// Folder that `init` made
+        #[arg(long)]
+        identity: PathBuf,
+        /// Lane's name: lower-case letters, digits, hyphens
+        #[arg(long)]
+        lane: String,
+    },
+    /// From now on accept nothing from a lane
+    #[command(after_help = "Example:\n  egate central revoke --config central.toml --lane lane-1")]
+    Revoke {
+        /// The service's settings
+        #[arg(long, default_value = DEFAULT_CONFIG)]
+        config: PathBuf,
+        /// Lane's name
+        #[arg(long)]
+        lane: String,
+    },
+    /// Make a user, or renew one who lost the password: prints the link, good once, by which they set it
+    #[command(
+        after_help = "Example:\n  egate central user --config central.toml --name officer-7 --role officer"
+    )]
+    User {
+        /// The service's settings
+        #[arg(long, default_value = DEFAULT_CONFIG)]
+        config: PathBuf,
+        /// Name to sign in with
+        #[arg(long)]
+        name: String,
+        /// What the user may do
+        #[arg(long, value_enum)]
+        role: Role,
+    },
+    /// List a document as reported
+    #[command(
+        after_help = "Example:\n  egate central report --config central.toml --state UTO --number L898902C3 --kind stolen"
+    )]
+    Report {
+        /// The service's settings
+        #[arg(long, default_value = DEFAULT_CONFIG)]
+        config: PathBuf,
+        /// Issuing state as printed, three letters
+        #[arg(long)]
+        state: String,
+        /// Document number
+        #[arg(long)]
+        number: String,
+        /// Why it is reported
+        #[arg(long, value_parser = ["lost", "stolen", "revoked"])]
+        kind: String,
+    },
+}
+
+/// Does what the arguments say; runs the service until it is told to stop.
+///
+/// # Errors
+/// When settings are wrong, a file is missing, or a listener fails.
+pub fn serve(args: &CentralArgs) -> anyhow::Result<bool> {
+    match &args.command {
+        Some(Preparation::Init { identity, names }) => {
+            enrol::init(identity, &names.iter().map(String::as_str).collect::<Vec<_>>())?;
+            eprintln!("made {}; keep it where only central reads", identity.display());
+        }
+        Some(Preparation::Enrol { identity, lane }) => {
+            let kit = enrol::enrol_lane(identity, lane)?;
+            println!("{}", kit.display());
+            eprintln!("carry this folder to the lane, then delete it here");
+        }
+        Some(Preparation::Revoke { config, lane }) => {
+            let known = wait_for(office(config)?.revoke_lane(lane))?;
+            anyhow::ensure!(known, "central knows no lane {lane}");
+        }
+        Some(Preparation::User { config, name, role }) => {
+            println!("{}", wait_for(office(config)?.create_user(name, *role))?);
+        }
+        Some(Preparation::Report { config, state, number, kind }) => {
+            wait_for(office(config)?.report_document(state, number, kind))?;
+        }
+        None => {
+            let settings = CentralSettings::read(&args.config)?;
+            tokio::runtime::Runtime::new()?.block_on(run(settings))?;
+        }
+    }
+    Ok(true)
+}
+
+fn office(config: &Path) -> anyhow::Result<Office> {
+    Office::open(&CentralSettings::read(config)?)
+}
+
+fn wait_for<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
+    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(work)
+}
+
+async fn run(settings: CentralSettings) -> anyhow::Result<()> {
+    let mut central = Central::start(settings).await?;
+    eprintln!("lanes    https://{}", central.lanes_address());
+    eprintln!("console  {}", central.office.console_url());
+    if let Some(link) = central.office.first_user_link().await? {
+        eprintln!("nobody can sign in yet; the first supervisor sets a password here, once:\n  {link}");
+    }
+    let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
+    tokio::select! {
+        done = tokio::signal::ctrl_c() => done?,
+        _ = terminate.recv() => {}
+        error = central.failed() => return Err(error),
+    }
+    central.stop().await
+}

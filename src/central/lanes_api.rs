@@ -1,0 +1,210 @@
+//! The calls of [`crate::record::wire`]. Each names its lane by the certificate of its connection.
+
+use super::ingest::{IngestError, ingest, refusal};
+use super::pictures::PictureError;
+use super::serve::Shared;
+use super::store::{AuditEntry, Lane, StoreError};
+use super::{enrol, tls};
+use crate::record::wire::{
+    DocumentStatus, LookupAnswer, LookupQuestion, PICTURE_BYTES_MOST, RECORD_BYTES_MOST, RecordBatch,
+    Refusal, RefusalCode,
+};
+use axum::body::{Body, Bytes, to_bytes};
+use axum::extract::{Path, Request, State};
+use axum::http::{StatusCode, header};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post, put};
+use axum::{Extension, Json, Router};
+use axum_server::tls::TlsInfo;
+use serde::de::DeserializeOwned;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Largest body of records: a full batch of records of the greatest length, as JSON in JSON.
+const RECORDS_BODY_MOST: usize = RecordBatch::MOST * RECORD_BYTES_MOST;
+/// Largest body of a look-up.
+const LOOKUP_BODY_MOST: usize = 4 << 10;
+/// Longest of each text in a look-up, bytes.
+const LOOKUP_TEXT_MOST: usize = 128;
+/// A call, body included, takes at most so long.
+const CALL_MOST: Duration = Duration::from_secs(30);
+/// Seconds that a lane is asked to wait when central is busy.
+const RETRY_AFTER: &str = "2";
+
+/// The lanes' side of central.
+pub(super) fn router(shared: Arc<Shared>) -> Router {
+    Router::new()
+        .route("/v1/health", get(async || StatusCode::NO_CONTENT))
+        .route("/v1/pictures/{sha256}", put(put_picture))
+        .route("/v1/records", post(post_records))
+        .route("/v1/lookups", post(post_lookup))
+        .layer(middleware::from_fn_with_state(Arc::clone(&shared), admit_lane))
+        .with_state(shared)
+}
+
+/// Lets a request in when its certificate is of a lane that is enrolled and not revoked, and there is
+/// room; ends it when it takes too long.
+async fn admit_lane(
+    State(shared): State<Arc<Shared>>,
+    Extension(info): Extension<Arc<TlsInfo>>,
+    mut request: Request,
+    next: Next,
+) -> Result<Response, ApiError> {
+    let Some(name) = tls::lane_name(&info) else {
+        return Err(unknown_lane("the certificate has no single common name"));
+    };
+    let _room = shared.room.try_acquire().map_err(|_| ApiError::busy("too many calls at once"))?;
+    let lane = shared.blocking(move |shared| known_lane(shared, &name)).await?;
+    let lane = lane.ok_or_else(|| unknown_lane("the certificate's lane is not enrolled here"))?;
+    if lane.revoked {
+        return Err(unknown_lane("the certificate's lane was revoked"));
+    }
+    request.extensions_mut().insert(lane);
+    tokio::time::timeout(CALL_MOST, next.run(request))
+        .await
+        .map_err(|_| ApiError::busy("the call took too long"))
+}
+
+/// The lane, taken over from the identity folder when it was enrolled since the last look.
+fn known_lane(shared: &Shared, name: &str) -> anyhow::Result<Option<Lane>> {
+    if let Some(lane) = shared.store.lane(name)? {
+        return Ok(Some(lane));
+    }
+    let Some(key) = enrol::lane_record_key(&shared.identity, name)? else { return Ok(None) };
+    shared.store.add_lane(name, &hex::encode(key.as_bytes()), shared.now())?;
+    Ok(shared.store.lane(name)?)
+}
+
+async fn put_picture(
+    State(shared): State<Arc<Shared>>,
+    Path(name): Path<String>,
+    body: Body,
+) -> Result<StatusCode, ApiError> {
+    let sealed = whole_body(body, PICTURE_BYTES_MOST).await?;
+    let stored = shared.blocking(move |shared| Ok(shared.pictures.store(&name, &sealed))).await?;
+    match stored {
+        Ok(()) => Ok(StatusCode::NO_CONTENT),
+        Err(PictureError::Files(error)) => Err(ApiError::from(anyhow::Error::from(error))),
+        Err(error) => Err(malformed(error.to_string())),
+    }
+}
+
+async fn post_records(
+    State(shared): State<Arc<Shared>>,
+    Extension(lane): Extension<Lane>,
+    body: Body,
+) -> Result<Response, ApiError> {
+    let batch: RecordBatch = json_body(body, RECORDS_BODY_MOST).await?;
+    let ingested = shared
+        .blocking(move |shared| match ingest(&*shared.store, &shared.pictures, &lane, batch, shared.now()) {
+            Err(IngestError::Store(error)) => Err(error.into()),
+            other => Ok(other),
+        })
+        .await?;
+    match ingested {
+        Ok(done) => {
+            if !done.new.is_empty() {
+                shared.tell_consoles();
+            }
+            Ok(Json(done.answer).into_response())
+        }
+        Err(IngestError::Refused(refused)) => {
+            tracing::warn!(code = ?refused.code, sequence = refused.sequence, "records refused");
+            shared.tell_consoles();
+            Err(ApiError(refused))
+        }
+        Err(IngestError::Store(error)) => Err(ApiError::from(anyhow::Error::from(error))),
+    }
+}
+
+async fn post_lookup(
+    State(shared): State<Arc<Shared>>,
+    Extension(lane): Extension<Lane>,
+    body: Body,
+) -> Result<Response, ApiError> {
+    let question: LookupQuestion = json_body(body, LOOKUP_BODY_MOST).await?;
+    let LookupQuestion { passage, nonce, document_code, issuing_state, document_number } = &question;
+    if [passage, nonce, document_code, issuing_state, document_number]
+        .iter()
+        .any(|text| text.len() > LOOKUP_TEXT_MOST)
+    {
+        return Err(malformed(format!("each text of a look-up is at most {LOOKUP_TEXT_MOST} bytes")));
+    }
+    let answer = shared.blocking(move |shared| Ok(look_up(shared, &lane, question)?)).await?;
+    Ok(Json(answer).into_response())
+}
+
+fn look_up(shared: &Shared, lane: &Lane, question: LookupQuestion) -> Result<LookupAnswer, StoreError> {
+    let state = normalised(&question.issuing_state);
+    let number = normalised(&question.document_number);
+    let actor = format!("lane:{}", lane.name);
+    let subject = format!("{state} {number} for {}", question.passage);
+    let audit = AuditEntry { actor: &actor, act: "document.look_up", subject: &subject, detail: "" };
+    let hit = shared.store.look_up(&state, &number, audit, shared.now())?;
+    Ok(LookupAnswer {
+        passage: question.passage,
+        nonce: question.nonce,
+        document: hit.map_or(DocumentStatus::Clear, DocumentStatus::Reported),
+    })
+}
+
+/// Number or state as lists hold it: capital letters and digits alone, without fillers and separators.
+pub(super) fn normalised(text: &str) -> String {
+    text.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_uppercase()).collect()
+}
+
+async fn whole_body(body: Body, most: usize) -> Result<Bytes, ApiError> {
+    to_bytes(body, most).await.map_err(|error| {
+        let text = format!("reading the body: {error}; it may have {most} bytes");
+        ApiError(refusal(RefusalCode::TooLarge, text, None))
+    })
+}
+
+async fn json_body<T: DeserializeOwned>(body: Body, most: usize) -> Result<T, ApiError> {
+    let bytes = whole_body(body, most).await?;
+    serde_json::from_slice(&bytes).map_err(|error| malformed(error.to_string()))
+}
+
+fn malformed(text: String) -> ApiError {
+    ApiError(refusal(RefusalCode::Malformed, text, None))
+}
+
+fn unknown_lane(text: &str) -> ApiError {
+    ApiError(refusal(RefusalCode::UnknownLane, text.to_owned(), None))
+}
+
+/// A refusal as an answer.
+struct ApiError(Refusal);
+
+impl ApiError {
+    fn busy(text: &str) -> Self {
+        ApiError(refusal(RefusalCode::Busy, text.to_owned(), None))
+    }
+}
+
+impl From<anyhow::Error> for ApiError {
+    /// Central's own trouble: told in the log, not to the lane.
+    fn from(error: anyhow::Error) -> Self {
+        tracing::error!("a lane's call failed: {error:#}");
+        ApiError::busy("central cannot do this now")
+    }
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        let status = match self.0.code {
+            RefusalCode::UnknownLane | RefusalCode::OtherLane => StatusCode::FORBIDDEN,
+            RefusalCode::Malformed | RefusalCode::OutOfOrder => StatusCode::BAD_REQUEST,
+            RefusalCode::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            RefusalCode::BadRecord | RefusalCode::PictureMissing => StatusCode::UNPROCESSABLE_ENTITY,
+            RefusalCode::Conflict => StatusCode::CONFLICT,
+            RefusalCode::Busy => StatusCode::SERVICE_UNAVAILABLE,
+        };
+        let mut response = (status, Json(self.0)).into_response();
+        if status == StatusCode::SERVICE_UNAVAILABLE {
+            response.headers_mut().insert(header::RETRY_AFTER, header::HeaderValue::from_static(RETRY_AFTER));
+        }
+        response
+    }
+}

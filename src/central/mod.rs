@@ -1,0 +1,34 @@
+//! The central service: what many lanes report to, and the officers' console.
+//!
+//! [`Central::start`] opens two listeners and gives a [`RunningCentral`]:
+//!
+//! * **lanes** ([`crate::record::wire`]): HTTPS with a client certificate of the lanes' own authority.
+//!   Who speaks is said by the certificate alone; a batch that names another lane is refused.
+//! * **console**: the officers' pages, over HTTPS, or over plain HTTP on a loopback address only.
+//!
+//! What can never happen:
+//!
+//! * a record is acknowledged before it is committed, or stored twice, or replaced by another;
+//! * a record is stored that names a picture which central does not have;
+//! * a case is decided by two officers, or without the officer's own judgement before the scores, or
+//!   without a line in the audit trail;
+//! * a text that came from a chip is run by an officer's browser, or bytes of a chip reach it: pictures
+//!   are decoded here and encoded anew.
+//!
+//! Everything is stored behind one contract, [`store::Store`]; [`store::SqliteStore`] is the embedded
+//! one. [`enrol`] makes the identities of central and lanes.
+
+mod command;
+mod console;
+pub mod enrol;
+mod ingest;
+mod lanes_api;
+mod pictures;
+mod serve;
+mod settings;
+pub mod store;
+mod tls;
+
+pub use command::{CentralArgs, serve};
+pub use serve::{Central, Office, RunningCentral};
+pub use settings::{CentralSettings, ConsoleSettings, LanesSettings};

@@ -1,0 +1,23 @@
+//! The schema, as steps that only go forwards. A step that was ever released is never edited.
+
+use super::super::StoreError;
+use rusqlite::Connection;
+
+/// Each step raises `user_version` by one.
+const STEPS: [&str; 1] = [include_str!("001-first.sql")];
+
+/// Brings the database to the newest version; refuses one that is newer than this software.
+pub(super) fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
+    let found: i64 = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+    let known = i64::try_from(STEPS.len()).unwrap_or(i64::MAX);
+    if found > known {
+        return Err(StoreError::Newer { found, known });
+    }
+    for (number, step) in (1_i64..).zip(STEPS).filter(|(number, _)| *number > found) {
+        let transaction = connection.transaction()?;
+        transaction.execute_batch(step)?;
+        transaction.pragma_update(None, "user_version", number)?;
+        transaction.commit()?;
+    }
+    Ok(())
+}
