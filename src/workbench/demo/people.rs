@@ -1,0 +1,84 @@
+//! The people of the demonstration: official portraits and a NASA picture, fetched at set-up.
+
+use super::scenarios::Presented;
+use crate::devices::camera::StageFrame;
+use crate::lane::{Faculties, Film};
+use crate::workbench::scenes::{self, Scene, Sitter};
+use anyhow::Context;
+use image::RgbImage;
+use std::path::Path;
+use std::sync::{Arc, PoisonError};
+
+/// Frames of one scene; the camera shows them over and over.
+const FRAMES: usize = 24;
+
+/// One picture with the place of its face.
+struct Person {
+    picture: RgbImage,
+    face: [f32; 4],
+}
+
+impl Person {
+    fn load(var: &Path, name: &str, faculties: &Faculties) -> anyhow::Result<Person> {
+        let path = var.join("pictures").join(name);
+        let picture = image::open(&path)
+            .with_context(|| format!("{} (fetched by `make setup`)", path.display()))?
+            .into_rgb8();
+        let mut engine = faculties.engine.lock().unwrap_or_else(PoisonError::into_inner);
+        let face = engine.locate(&picture).with_context(|| format!("{}", path.display()))?;
+        Ok(Person { picture, face })
+    }
+
+    fn sitter(&self) -> Sitter<'_> {
+        Sitter { picture: &self.picture, face: self.face }
+    }
+}
+
+/// Everybody who comes.
+pub(super) struct People {
+    /// The holder's portrait for the chip, JPEG.
+    pub portrait: Vec<u8>,
+    holder: Person,
+    /// The holder on the photograph and the screen that are held before the camera.
+    pictured: Person,
+    other: Person,
+}
+
+impl People {
+    /// Loads the pictures under `var`.
+    ///
+    /// # Errors
+    /// Names the picture that is missing or shows no face.
+    pub(super) fn load(var: &Path, faculties: &Faculties) -> anyhow::Result<People> {
+        let enrolled = Person::load(var, "obama.jpg", faculties)?;
+        Ok(People {
+            portrait: scenes::portrait_jpeg(&enrolled.sitter()),
+            holder: Person::load(var, "obama3.jpg", faculties)?,
+            pictured: Person::load(var, "obama2.jpg", faculties)?,
+            other: Person::load(var, "biden.jpg", faculties)?,
+        })
+    }
+
+    /// What the camera sees.
+    ///
+    /// # Errors
+    /// When a frame cannot be encoded.
+    pub(super) fn frames(&self, presented: Presented, seed: u64) -> anyhow::Result<Arc<Vec<StageFrame>>> {
+        let (scene, person, second) = match presented {
+            Presented::Holder => (Scene::Living, &self.holder, None),
+            Presented::Other => (Scene::Living, &self.other, None),
+            Presented::Print => (Scene::Print, &self.pictured, None),
+            Presented::Screen => (Scene::Screen, &self.pictured, None),
+            Presented::TwoPersons => (Scene::TwoPersons, &self.holder, Some(self.other.sitter())),
+        };
+        let frames = scenes::frames(scene, &person.sitter(), second.as_ref(), FRAMES, seed);
+        let compressed: Result<Vec<StageFrame>, image::ImageError> = frames
+            .iter()
+            .map(|frame| {
+                let film = Film::from_jpeg(0, Film::compress(frame)?)?;
+                Ok(StageFrame { jpeg: film.jpeg, picture: film.picture })
+            })
+            .collect();
+        Ok(Arc::new(compressed?))
+    }
+}

@@ -1,0 +1,172 @@
+//! `egate doctor`: looks at everything that a lane needs, one line each, with the mend where it is amiss.
+
+use crate::devices::Gate;
+use crate::devices::PcscReader;
+use crate::devices::gate::ModbusGate;
+use crate::devices::mrz_reader::SerialMrzReader;
+use crate::face::ModelSet;
+use crate::lane::{LaneSettings, OUTBOX_BYTES_MOST, client, folder_files, trust_store};
+use crate::outbox::Outbox;
+use anyhow::{Context, bail};
+use jiff::Timestamp;
+use std::fmt::Display;
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// Free space under which a lane should not run: more than a week of referred passages.
+const DISK_LEAST: u64 = 2 << 30;
+/// How long a device may take to show that it is there.
+const DEVICE_PATIENCE: Duration = Duration::from_secs(3);
+/// The clock cannot be right when it is before this release was written.
+const WRITTEN: &str = "2026-11-22T00:00:00Z";
+
+/// `egate doctor`.
+#[derive(Debug, clap::Args)]
+pub struct DoctorArgs {
+    /// The lane's settings
+    #[arg(long, default_value = "/etc/egate/lane.toml")]
+    config: PathBuf,
+    /// One JSON document
+    #[arg(long)]
+    json: bool,
+}
+
+/// What was found of one thing.
+#[derive(serde::Serialize)]
+struct Finding {
+    what: &'static str,
+    good: bool,
+    found: String,
+    mend: Option<&'static str>,
+}
+
+struct Doctor {
+    findings: Vec<Finding>,
+    json: bool,
+}
+
+impl Doctor {
+    fn look<T: Display>(
+        &mut self,
+        what: &'static str,
+        mend: &'static str,
+        look: impl FnOnce() -> anyhow::Result<T>,
+    ) {
+        let finding = match look() {
+            Ok(found) => Finding { what, good: true, found: found.to_string(), mend: None },
+            Err(error) => Finding { what, good: false, found: format!("{error:#}"), mend: Some(mend) },
+        };
+        if !self.json {
+            println!("{}  {:<16} {}", if finding.good { "good " } else { "AMISS" }, what, finding.found);
+            if let Some(mend) = finding.mend {
+                println!("       {:<16} → {mend}", "");
+            }
+        }
+        self.findings.push(finding);
+    }
+}
+
+/// Looks at everything; `false` when something is amiss.
+///
+/// # Errors
+/// When the settings cannot be read at all.
+pub fn run(args: &DoctorArgs) -> anyhow::Result<bool> {
+    let settings = LaneSettings::read(&args.config)?;
+    let mut doctor = Doctor { findings: Vec::new(), json: args.json };
+    doctor.lane_itself(&settings);
+    doctor.central(&settings)?;
+    doctor.devices(&settings);
+    if args.json {
+        println!("{}", serde_json::to_string_pretty(&doctor.findings)?);
+    }
+    Ok(doctor.findings.iter().all(|finding| finding.good))
+}
+
+impl Doctor {
+    fn lane_itself(&mut self, settings: &LaneSettings) {
+        self.look("profile", "mend the line that is named", || {
+            settings.read_profile().map(|profile| profile.name)
+        });
+        self.look("clock", "set the clock, or the time service that sets it", || {
+            let now = Timestamp::now();
+            if now < WRITTEN.parse::<Timestamp>()? {
+                bail!("{now} is before this software was written");
+            }
+            Ok(now)
+        });
+        self.look("models", "run `make setup`, which fetches and verifies runtime and models", || {
+            ModelSet::under(&settings.var, 1)
+                .map(|_| "runtime loads, every hash is the manifest's")
+                .map_err(Into::into)
+        });
+        self.look("trust", "put country certificates and *.crl files into the folder", || {
+            let files = folder_files(&settings.trust)?;
+            trust_store(&files, Timestamp::now())?;
+            if files.is_empty() {
+                bail!("{} is empty", settings.trust.display());
+            }
+            Ok(format!("{} files", files.len()))
+        });
+        self.look("disk", "make room: what is not stored lets nobody through", || {
+            let folder = settings.outbox.parent().filter(|p| !p.as_os_str().is_empty());
+            let free = free_bytes(folder.unwrap_or(Path::new(".")))?;
+            if free < DISK_LEAST {
+                bail!("{} MiB free, at least {} MiB wanted", free >> 20, DISK_LEAST >> 20);
+            }
+            Ok(format!("{} MiB free", free >> 20))
+        });
+        self.look("outbox", "check the kit (record.key, pictures.pub) and who may write the file", || {
+            let kit = settings.read_kit()?;
+            let outbox = Outbox::open(&settings.outbox, &settings.name, kit.record_key, OUTBOX_BYTES_MOST)?;
+            Ok(format!("{} record(s) wait for central", outbox.len()?))
+        });
+    }
+
+    fn central(&mut self, settings: &LaneSettings) -> anyhow::Result<()> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        self.look("central", "check the kit, address, network, and that this lane is enrolled there", || {
+            let client = client(&settings.central, &settings.read_kit()?)?;
+            let answer = async { tokio::time::timeout(DEVICE_PATIENCE, client.health()).await };
+            runtime.block_on(answer).context("no answer in time")??;
+            Ok("answers, and knows this lane")
+        });
+        Ok(())
+    }
+
+    fn devices(&mut self, settings: &LaneSettings) {
+        self.look("chip reader", "start pcscd, plug the reader in, check its name", || {
+            let mut names = PcscReader::names()?;
+            let wanted = settings.chip_reader.name.as_deref().unwrap_or_default();
+            names.retain(|name| name.contains(wanted));
+            if names.is_empty() {
+                bail!("pcscd has no such reader");
+            }
+            Ok(names.join(", "))
+        });
+        self.look("MRZ reader", "check the port's name and who may open it", || {
+            SerialMrzReader::open(settings.mrz_reader.clone()).map(|_| "line opens").map_err(Into::into)
+        });
+        self.look("gate", "check port, address, wiring and supply of the controller", || {
+            let mut gate = ModbusGate::open(settings.gate.clone())?;
+            let state = gate.state()?;
+            if state.fault || state.emergency_stop || state.fire {
+                bail!("answers, but reports {state:?}");
+            }
+            Ok("answers, no fault")
+        });
+        self.look("camera", "check the cable and the name of the camera", || {
+            let frame = settings.camera.open()?.next_frame(DEVICE_PATIENCE)?;
+            Ok(format!("{}×{} pixels", frame.picture.width(), frame.picture.height()))
+        });
+        self.look("screen", "another program holds the port: stop it, or change the port", || {
+            TcpListener::bind(settings.screen.listen).context("the lane cannot listen here")?;
+            Ok(format!("{} is free", settings.screen.listen))
+        });
+    }
+}
+
+fn free_bytes(folder: &Path) -> anyhow::Result<u64> {
+    let at = rustix::fs::statvfs(folder).with_context(|| format!("{}", folder.display()))?;
+    Ok(at.f_bavail.saturating_mul(at.f_frsize))
+}

@@ -1,0 +1,13 @@
+//! What engineers use: the demonstration, recording and replay of passages, inspection, test passports.
+
+#[cfg(feature = "issuer")]
+pub mod demo;
+pub mod doctor;
+pub mod evaluate;
+pub mod fixture;
+pub mod inspect;
+#[cfg(feature = "issuer")]
+pub mod issue;
+pub mod record;
+pub mod replay;
+pub mod scenes;

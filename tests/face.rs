@@ -1,0 +1,237 @@
+//! The face room on real networks and the demonstration's pictures, as `setup/fetch.py` fetches them.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+use egate::check::{CheckId, CheckResult, Reason};
+use egate::face::{FaceEngine, FaceError, FaceRules, Fusion, ModelSet, compare};
+use egate::workbench::scenes::{self, Scene, Sitter};
+use image::{Rgb, RgbImage};
+use std::path::{Path, PathBuf};
+
+fn library() -> PathBuf {
+    PathBuf::from("var/runtime/libonnxruntime.so")
+}
+
+/// The engine, or `None` with a plain word when set-up has not been run.
+fn engine() -> Option<FaceEngine> {
+    if !library().exists() || !Path::new("var/models/yunet.onnx").exists() {
+        assert!(
+            std::env::var_os("EGATE_ALL_TESTS").is_none(),
+            "set-up provides everything: SKIPPED is a failure"
+        );
+        println!("SKIPPED: var/ is not filled, run python3 setup/fetch.py");
+        return None;
+    }
+    Some(ModelSet::load(Path::new("var/models"), &library()).unwrap())
+}
+
+fn picture(name: &str) -> RgbImage {
+    image::open(format!("var/pictures/{name}")).unwrap().to_rgb8()
+}
+
+/// Fuses the frames of a scene with the portrait of obama.jpg as reference.
+fn fused(engine: &mut FaceEngine, scene: Scene, name: &str, other: &str) -> Fusion {
+    let (holder, person, other) = (picture("obama.jpg"), picture(name), picture(other));
+    let mut sitter = |picture| Sitter { picture, face: engine.locate(picture).unwrap() };
+    let (holder, person, other) = (sitter(&holder), sitter(&person), sitter(&other));
+    let portrait = image::load_from_memory(&scenes::portrait_jpeg(&holder)).unwrap().to_rgb8();
+    let mut fusion = Fusion::new(FaceRules::default());
+    fusion.set_reference(engine.reference(&portrait).unwrap());
+    for (sequence, frame) in scenes::frames(scene, &person, Some(&other), 6, 11).iter().enumerate() {
+        fusion.add(engine.analyse(sequence as u64, frame).unwrap());
+    }
+    fusion
+}
+
+fn check(fusion: &Fusion, id: CheckId) -> (CheckResult, Vec<Reason>) {
+    let found = fusion.checks().into_iter().find(|check| check.id == id).unwrap();
+    (found.result, found.reasons)
+}
+
+#[test]
+fn pictures_of_one_person_are_alike_and_of_two_people_are_not() {
+    let Some(mut engine) = engine() else { return };
+    let mut template = |name: &str| engine.reference(&picture(name)).unwrap().template;
+    let same = ["obama.jpg", "obama2.jpg", "obama3.jpg"].map(&mut template);
+    let others = ["biden.jpg", "astronaut.png"].map(&mut template);
+    let threshold = FaceRules::default().match_threshold;
+    for (n, a) in same.iter().enumerate() {
+        assert!((compare(a, a) - 1.0).abs() < 1e-5);
+        for b in &same[n + 1..] {
+            assert!(compare(a, b) > threshold + 0.1, "{}", compare(a, b));
+        }
+        for b in &others {
+            assert!(compare(a, b) < threshold - 0.1, "{}", compare(a, b));
+        }
+    }
+}
+
+#[test]
+fn the_living_holder_passes() {
+    let Some(mut engine) = engine() else { return };
+    let fusion = fused(&mut engine, Scene::Living, "obama3.jpg", "biden.jpg");
+    assert!(
+        fusion.checks().iter().all(|check| check.result == CheckResult::Successful),
+        "{:?}",
+        fusion.checks()
+    );
+    assert!(fusion.decided() && fusion.best_frame().is_some());
+}
+
+#[test]
+fn another_living_person_is_alive_but_not_the_holder() {
+    let Some(mut engine) = engine() else { return };
+    let fusion = fused(&mut engine, Scene::Living, "biden.jpg", "obama3.jpg");
+    assert_eq!(check(&fusion, CheckId::Liveness).0, CheckResult::Successful);
+    assert_eq!(check(&fusion, CheckId::FaceMatch), (CheckResult::Failed, vec![Reason::FaceMismatch]));
+}
+
+#[test]
+fn the_holder_on_paper_or_on_a_screen_is_not_alive() {
+    let Some(mut engine) = engine() else { return };
+    for scene in [Scene::Print, Scene::Screen] {
+        let fusion = fused(&mut engine, scene, "obama2.jpg", "biden.jpg");
+        assert_eq!(
+            check(&fusion, CheckId::Liveness),
+            (CheckResult::Failed, vec![Reason::PresentationAttack]),
+            "{scene:?}: attack score {:?}",
+            fusion.attack()
+        );
+    }
+}
+
+#[test]
+fn two_people_in_view_are_two_people() {
+    let Some(mut engine) = engine() else { return };
+    let fusion = fused(&mut engine, Scene::TwoPersons, "obama3.jpg", "biden.jpg");
+    assert_eq!(check(&fusion, CheckId::SinglePerson), (CheckResult::Failed, vec![Reason::SeveralFaces]));
+}
+
+#[test]
+fn an_empty_cabin_shows_no_face() {
+    let Some(mut engine) = engine() else { return };
+    let fusion = fused(&mut engine, Scene::Empty, "obama3.jpg", "biden.jpg");
+    assert_eq!(
+        check(&fusion, CheckId::SinglePerson),
+        (CheckResult::Undetermined, vec![Reason::FaceNotFound])
+    );
+}
+
+#[test]
+fn pictures_without_a_face_give_findings_without_a_face() {
+    let Some(mut engine) = engine() else { return };
+    let mut seed = 1u32;
+    let mut noise = || {
+        seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (seed >> 24) as u8
+    };
+    let pictures = [
+        RgbImage::new(32, 32),
+        RgbImage::from_pixel(640, 480, Rgb([255, 255, 255])),
+        RgbImage::from_pixel(33, 4000, Rgb([120, 90, 70])),
+        RgbImage::from_fn(400, 300, |_, _| Rgb([noise(), noise(), noise()])),
+    ];
+    for picture in pictures {
+        let found = engine.analyse(7, &picture).unwrap();
+        assert_eq!((found.sequence, found.faces, found.traveller), (7, 0, None));
+        let error = engine.reference(&picture).unwrap_err();
+        assert!(matches!(error, FaceError::NoFace), "{error}");
+        assert_eq!(error.portrait_reason(), Reason::PortraitFaceMissing);
+    }
+}
+
+#[test]
+fn pictures_too_small_or_too_large_are_refused_by_their_dimensions() {
+    let Some(mut engine) = engine() else { return };
+    for (width, height) in [(0, 0), (1, 1), (31, 500), (9000, 40)] {
+        let error = engine.analyse(0, &RgbImage::new(width, height)).unwrap_err();
+        assert!(matches!(error, FaceError::ImageSize { .. }), "{error}");
+    }
+}
+
+#[test]
+fn a_portrait_of_two_people_is_no_reference() {
+    let Some(mut engine) = engine() else { return };
+    let (a, b) = (picture("obama.jpg"), picture("astronaut.png"));
+    let scaled = image::imageops::resize(&b, 1137, 1137, image::imageops::FilterType::Triangle);
+    let mut both = RgbImage::new(910 + 1137, 1137);
+    image::imageops::replace(&mut both, &a, 0, 0);
+    image::imageops::replace(&mut both, &scaled, 910, 0);
+    let error = engine.reference(&both).unwrap_err();
+    assert!(matches!(error, FaceError::SeveralFaces(2)), "{error}");
+}
+
+#[test]
+fn a_face_that_fills_the_portrait_is_found() {
+    let Some(mut engine) = engine() else { return };
+    let whole = picture("obama.jpg");
+    let [x, y, w, h] = engine.locate(&whole).unwrap().map(|v| v.max(0.0) as u32);
+    let tight = image::imageops::crop_imm(&whole, x, y, w, h).to_image();
+    let template = engine.reference(&tight).unwrap().template;
+    assert!(compare(&template, &engine.reference(&whole).unwrap().template) > 0.7);
+}
+
+#[test]
+fn the_same_picture_gives_the_same_findings() {
+    let Some(mut engine) = engine() else { return };
+    let frame = picture("obama.jpg");
+    let first = engine.analyse(1, &frame).unwrap();
+    let _ = engine.analyse(2, &picture("biden.jpg")).unwrap();
+    assert_eq!(engine.analyse(1, &frame).unwrap(), first);
+}
+
+#[test]
+fn a_missing_runtime_is_named_with_its_mend() {
+    let error = ModelSet::load(Path::new("var/models"), Path::new("no/such/library.so")).err().unwrap();
+    assert!(matches!(error, FaceError::RuntimeMissing { .. }), "{error}");
+    let words = error.to_string();
+    assert!(words.contains("no/such/library.so") && words.contains("setup/fetch.py"), "{words}");
+}
+
+#[test]
+fn a_library_that_is_no_runtime_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("libonnxruntime.so");
+    std::fs::write(&path, b"no library").unwrap();
+    let error = ModelSet::load(Path::new("var/models"), &path).err().unwrap();
+    assert!(matches!(error, FaceError::RuntimeMissing { .. }), "{error}");
+}
+
+#[test]
+fn a_model_that_was_changed_or_is_missing_is_refused() {
+    let Some(_) = engine() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    for entry in std::fs::read_dir("var/models").unwrap() {
+        let entry = entry.unwrap();
+        std::fs::copy(entry.path(), folder.path().join(entry.file_name())).unwrap();
+    }
+    assert!(ModelSet::verify(folder.path()).unwrap().len() >= 5);
+    let victim = folder.path().join("fr_liveness.onnx");
+    let mut bytes = std::fs::read(&victim).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    std::fs::write(&victim, &bytes).unwrap();
+    let error = ModelSet::load(folder.path(), &library()).err().unwrap();
+    assert!(matches!(error, FaceError::ModelChanged { .. }), "{error}");
+    std::fs::remove_file(&victim).unwrap();
+    let error = ModelSet::verify(folder.path()).err().unwrap();
+    assert!(matches!(error, FaceError::ModelMissing { .. }), "{error}");
+}
+
+#[test]
+fn an_optional_network_with_other_bytes_is_refused_rather_than_left_out() {
+    let Some(_) = engine() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    for entry in std::fs::read_dir("var/models").unwrap() {
+        let entry = entry.unwrap();
+        std::fs::copy(entry.path(), folder.path().join(entry.file_name())).unwrap();
+    }
+    std::fs::write(folder.path().join("MiniFASNetV2.onnx"), b"something else").unwrap();
+    let error = ModelSet::load(folder.path(), &library()).err().unwrap();
+    assert!(matches!(error, FaceError::ModelChanged { .. }), "{error}");
+}
+
+#[test]
+fn set_up_mends_what_is_damaged_and_leaves_alone_what_is_right() {
+    let done = std::process::Command::new("python3").arg("setup/test_fetch.py").output().unwrap();
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+}
