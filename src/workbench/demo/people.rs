@@ -6,11 +6,14 @@ use crate::lane::{Faculties, Film};
 use crate::workbench::scenes::{self, Scene, Sitter};
 use anyhow::Context;
 use image::RgbImage;
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, PoisonError};
 
 /// Frames of one scene; the camera shows them over and over.
-const FRAMES: usize = 24;
+const FRAMES: usize = 16;
+/// The same frames whenever the demonstration runs.
+const SEED: u64 = 1;
 
 /// One picture with the place of its face.
 struct Person {
@@ -42,6 +45,8 @@ pub(super) struct People {
     /// The holder on the photograph and the screen that are held before the camera.
     pictured: Person,
     other: Person,
+    /// Scenes that were painted already: painting takes seconds.
+    painted: BTreeMap<Presented, Arc<Vec<StageFrame>>>,
 }
 
 impl People {
@@ -56,6 +61,7 @@ impl People {
             holder: Person::load(var, "obama3.jpg", faculties)?,
             pictured: Person::load(var, "obama2.jpg", faculties)?,
             other: Person::load(var, "biden.jpg", faculties)?,
+            painted: BTreeMap::new(),
         })
     }
 
@@ -63,7 +69,16 @@ impl People {
     ///
     /// # Errors
     /// When a frame cannot be encoded.
-    pub(super) fn frames(&self, presented: Presented, seed: u64) -> anyhow::Result<Arc<Vec<StageFrame>>> {
+    pub(super) fn frames(&mut self, presented: Presented) -> anyhow::Result<Arc<Vec<StageFrame>>> {
+        if let Some(frames) = self.painted.get(&presented) {
+            return Ok(frames.clone());
+        }
+        let frames = Arc::new(self.paint(presented)?);
+        self.painted.insert(presented, frames.clone());
+        Ok(frames)
+    }
+
+    fn paint(&self, presented: Presented) -> anyhow::Result<Vec<StageFrame>> {
         let (scene, person, second) = match presented {
             Presented::Holder => (Scene::Living, &self.holder, None),
             Presented::Other => (Scene::Living, &self.other, None),
@@ -71,7 +86,7 @@ impl People {
             Presented::Screen => (Scene::Screen, &self.pictured, None),
             Presented::TwoPersons => (Scene::TwoPersons, &self.holder, Some(self.other.sitter())),
         };
-        let frames = scenes::frames(scene, &person.sitter(), second.as_ref(), FRAMES, seed);
+        let frames = scenes::frames(scene, &person.sitter(), second.as_ref(), FRAMES, SEED);
         let compressed: Result<Vec<StageFrame>, image::ImageError> = frames
             .iter()
             .map(|frame| {
@@ -79,6 +94,6 @@ impl People {
                 Ok(StageFrame { jpeg: film.jpeg, picture: film.picture })
             })
             .collect();
-        Ok(Arc::new(compressed?))
+        Ok(compressed?)
     }
 }

@@ -5,7 +5,7 @@ use crate::passage::Ending;
 use crate::workbench::issue::Defect;
 
 /// Who stands before the camera.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Presented {
     /// The holder.
     Holder,

@@ -188,11 +188,8 @@ impl Stage {
             &printed.key_information(),
             u64::from(self.documents),
         );
-        let luggage = Luggage {
-            printed: document.printed,
-            passport,
-            looks: self.people.frames(scenario.presented, u64::from(self.documents))?,
-        };
+        let luggage =
+            Luggage { printed: document.printed, passport, looks: self.people.frames(scenario.presented)? };
         self.surroundings.travel(scenario, luggage).with_context(|| scenario.title)?;
         let passed = self
             .passages
