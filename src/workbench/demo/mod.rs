@@ -12,9 +12,11 @@ pub use scenarios::{CentralIs, Conduct, Presented, SCENARIOS, Scenario};
 pub use stage::{Stage, StageSettings};
 pub use watch::Passed;
 
+use crate::lane::Faculties;
 use crate::passage::Outcome;
 use crate::workbench::fixture::Fixture;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 use table::Table;
 
@@ -66,6 +68,8 @@ pub fn run(args: &DemoArgs) -> anyhow::Result<bool> {
     in_folder(args.folder.as_deref(), |folder| {
         let settings = StageSettings { folder: folder.to_owned(), var: args.var.clone(), speed: args.speed };
         let mut stage = Stage::build(&settings)?;
+        let temporary = args.folder.is_none().then(|| folder.to_owned());
+        end_when_stopped(temporary, stage.faculties())?;
         eprintln!("officers' console    {}", stage.console_address());
         eprintln!("                     {}", stage.sign_in());
         eprintln!("traveller's screen   {}", stage.screen_address());
@@ -110,6 +114,7 @@ pub fn record(args: &RecordArgs) -> anyhow::Result<bool> {
         let settings =
             StageSettings { folder: folder.to_owned(), var: args.var.clone(), speed: UNWATCHED_SPEED };
         let mut stage = Stage::build(&settings)?;
+        end_when_stopped(Some(folder.to_owned()), stage.faculties())?;
         let mut good = true;
         for scenario in &SCENARIOS {
             let Passed { outcome, fixture } = stage.play(scenario)?;
@@ -138,19 +143,22 @@ fn in_folder<T>(named: Option<&Path>, work: impl FnOnce(&Path) -> anyhow::Result
         }
         None => {
             let folder = tempfile::Builder::new().prefix("egate-").tempdir()?;
-            clear_up_when_stopped(folder.path().to_owned())?;
             work(folder.path())
         }
     }
 }
 
-/// Ctrl-C ends at once; the temporary folder with its keys and records goes with it.
-fn clear_up_when_stopped(folder: PathBuf) -> anyhow::Result<()> {
+/// Ctrl-C ends at once; a temporary folder with its keys and records goes with it. The face engine is held
+/// meanwhile: the process may not end in the middle of an inference.
+fn end_when_stopped(temporary: Option<PathBuf>, faculties: Arc<Faculties>) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     std::thread::Builder::new().name("signals".to_owned()).spawn(move || {
         if runtime.block_on(crate::lane::stop_signal()).is_ok() {
-            // What cannot be deleted now is the system's to clear up.
-            let _ = std::fs::remove_dir_all(&folder);
+            let _held = faculties.engine.lock();
+            if let Some(folder) = temporary {
+                // What cannot be deleted now is the system's to clear up.
+                let _ = std::fs::remove_dir_all(folder);
+            }
             std::process::exit(130);
         }
     })?;

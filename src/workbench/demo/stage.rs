@@ -66,6 +66,7 @@ pub struct Stage {
     sign_in: String,
     screen_address: String,
     outbox: Arc<Mutex<Outbox>>,
+    faculties: Arc<Faculties>,
     surroundings: Surroundings,
     /// Dropping it pulls the plug of the gate.
     _gate: GateSimulator,
@@ -136,7 +137,7 @@ impl Stage {
             let outbox = settings.folder.join("outbox.db");
             Lane::connect(LANE, profile_at_speed(settings.speed), faculties, &outbox, connection)
         })?;
-        let outbox = lane.outbox.clone();
+        let (outbox, faculties) = (lane.outbox.clone(), lane.faculties.clone());
         let (observer, passages) = Watch::new(lane.profile.clone(), trust);
         let (stop, stopped) = watch::channel(false);
         let lane = runtime.spawn(run(lane, equipment, Box::new(observer), stopped));
@@ -148,6 +149,7 @@ impl Stage {
             sign_in,
             screen_address: format!("http://{screen_address}/"),
             outbox,
+            faculties,
             surroundings,
             _gate: gate,
             country,
@@ -158,6 +160,11 @@ impl Stage {
             lane,
             uploader,
         })
+    }
+
+    /// Models and trust of the lane.
+    pub fn faculties(&self) -> Arc<Faculties> {
+        self.faculties.clone()
     }
 
     /// Where officers work.
