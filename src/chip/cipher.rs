@@ -9,7 +9,7 @@ use openssl::cipher_ctx::CipherCtx;
 use openssl::error::ErrorStack;
 use openssl::sha::Sha1;
 
-/// Encryption and authentication of one secure messaging session. 3DES is the one for now; AES differs
+/// Encryption and authentication of one secure messaging session. 3DES is the one that BAC gives; AES differs
 /// in block size, initialisation vector (the encrypted send sequence counter) and MAC, all of which stay
 /// behind this trait.
 pub trait SessionCipher: Send {

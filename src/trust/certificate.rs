@@ -129,7 +129,7 @@ impl Certificate {
     }
 
     /// Subject and issuer are the same name.
-    pub fn is_self_issued(&self) -> bool {
+    fn is_self_issued(&self) -> bool {
         self.subject.key() == self.issuer.key()
     }
 

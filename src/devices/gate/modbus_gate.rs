@@ -13,7 +13,7 @@ use super::registers::{
     ReleasePolicy, SETTINGS_START,
 };
 use crate::devices::modbus::{Answer, Master, ModbusFault, Request};
-use crate::devices::serial::{Line, SerialSettings};
+use crate::devices::serial::SerialSettings;
 use crate::devices::{Gate, GateFault};
 use crate::passage::{GateCommand, GateState};
 use crate::policy::ExitToken;
@@ -92,7 +92,6 @@ impl GateSettings {
 /// A gate controller on a Modbus RTU line.
 pub struct ModbusGate {
     settings: GateSettings,
-    reopens: bool,
     master: Option<Master>,
     heartbeat: u16,
     sequence: u16,
@@ -111,19 +110,7 @@ impl ModbusGate {
     /// # Errors
     /// When the port cannot be opened, the controller is silent, or speaks another register map.
     pub fn open(settings: GateSettings) -> Result<Self, GateFault> {
-        let mut gate =
-            ModbusGate { settings, reopens: true, master: None, heartbeat: 0, sequence: 0, seen: None };
-        gate.connect()?;
-        Ok(gate)
-    }
-
-    /// Takes a line that is open already; when it breaks, it stays broken.
-    ///
-    /// # Errors
-    /// When the controller is silent or speaks another register map.
-    pub fn from_port(port: Box<dyn Line>, settings: GateSettings) -> Result<Self, GateFault> {
-        let master = Some(Master::new(port, settings.unit));
-        let mut gate = ModbusGate { settings, reopens: false, master, heartbeat: 0, sequence: 0, seen: None };
+        let mut gate = ModbusGate { settings, master: None, heartbeat: 0, sequence: 0, seen: None };
         gate.connect()?;
         Ok(gate)
     }
@@ -158,9 +145,6 @@ impl ModbusGate {
     /// sequence numbers stand.
     fn connect(&mut self) -> Result<(), GateFault> {
         if self.master.is_none() {
-            if !self.reopens {
-                return Err(GateFault::Silent("the line broke".to_owned()));
-            }
             let port = self.settings.line.open().map_err(|error| self.line_fault(&error))?;
             self.master = Some(Master::new(Box::new(port), self.settings.unit));
             self.seen = None;
