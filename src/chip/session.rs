@@ -4,6 +4,7 @@ use super::apdu::Status;
 use super::bac;
 use super::link::Link;
 use super::mailbox::Mailbox;
+use super::proof::Proofs;
 use super::reading::{read_file, select_application};
 use crate::check::Reason;
 use std::collections::BTreeMap;
@@ -44,7 +45,8 @@ impl fmt::Debug for AccessKey {
     }
 }
 
-/// A file of the eMRTD application, by the short identifiers of Doc 9303-10 §4.
+/// A file of the chip: those of the eMRTD application, and those of the master file beside it
+/// (Doc 9303-10 §3.11 and §4).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 pub enum FileId {
     /// EF.COM, 1E.
@@ -53,6 +55,14 @@ pub enum FileId {
     Sod,
     /// EF.DG1 to EF.DG16.
     Dg(u8),
+    /// EF.CardAccess of the master file, 1C: what PACE the chip offers.
+    CardAccess,
+    /// EF.CardSecurity of the master file, 1D: the signed keys of PACE with chip authentication mapping.
+    CardSecurity,
+    /// EF.ATR/INFO of the master file: what lengths the chip takes and gives.
+    AtrInfo,
+    /// EF.DIR of the master file: which applications there are.
+    Dir,
 }
 
 impl FileId {
@@ -66,10 +76,20 @@ impl FileId {
             FileId::Com => 0x011E,
             FileId::Sod => 0x011D,
             FileId::Dg(number) => 0x0100 | u16::from(number),
+            FileId::CardAccess => 0x011C,
+            FileId::CardSecurity => 0x011D,
+            FileId::AtrInfo => 0x2F01,
+            FileId::Dir => 0x2F00,
         }
     }
 
-    /// Tag with which the file's content begins; 0 for a data group that does not exist.
+    /// Whether the file lies in the master file and not in the eMRTD application.
+    pub fn in_master_file(self) -> bool {
+        matches!(self, FileId::CardAccess | FileId::CardSecurity | FileId::AtrInfo | FileId::Dir)
+    }
+
+    /// Tag with which the file's content begins; 0 for a data group that does not exist and for files that
+    /// are a row of data objects.
     pub fn tag(self) -> u32 {
         match self {
             FileId::Com => 0x60,
@@ -78,6 +98,9 @@ impl FileId {
                 let place = usize::from(number).wrapping_sub(1);
                 Self::DATA_GROUP_TAGS.get(place).copied().map_or(0, u32::from)
             }
+            FileId::CardAccess => 0x31,
+            FileId::CardSecurity => 0x30,
+            FileId::AtrInfo | FileId::Dir => 0,
         }
     }
 
@@ -87,7 +110,7 @@ impl FileId {
         [FileId::Com, FileId::Sod].into_iter().chain(data_groups).find(|file| file.tag() == tag)
     }
 
-    /// The file with this identifier.
+    /// The file of the eMRTD application with this identifier.
     pub fn of_identifier(identifier: u16) -> Option<FileId> {
         let data_groups = (1..=16).map(FileId::Dg);
         let mut all = [FileId::Com, FileId::Sod].into_iter().chain(data_groups);
@@ -102,6 +125,10 @@ impl fmt::Display for FileId {
             FileId::Com => f.write_str("EF.COM"),
             FileId::Sod => f.write_str("EF.SOD"),
             FileId::Dg(number) => write!(f, "DG{number}"),
+            FileId::CardAccess => f.write_str("EF.CardAccess"),
+            FileId::CardSecurity => f.write_str("EF.CardSecurity"),
+            FileId::AtrInfo => f.write_str("EF.ATR/INFO"),
+            FileId::Dir => f.write_str("EF.DIR"),
         }
     }
 }
@@ -135,6 +162,8 @@ pub struct ChipReading {
     pub access: String,
     /// Files that were wanted and are not there or not readable, with the status word or error text.
     pub missing: BTreeMap<FileId, String>,
+    /// How the chip proved that it is no copy, as far as it was asked.
+    pub proofs: Proofs,
 }
 
 /// Why a session ended early.

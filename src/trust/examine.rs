@@ -125,7 +125,7 @@ fn authenticate_reading(reading: &ChipReading, store: &TrustStore, now: Timestam
         .iter()
         .filter_map(|(id, content)| match id {
             FileId::Dg(number) => Some((*number, content.as_slice())),
-            FileId::Com | FileId::Sod => None,
+            _ => None,
         })
         .collect();
     match reading.files.get(&FileId::Sod) {

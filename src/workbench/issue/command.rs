@@ -62,6 +62,10 @@ pub fn run(args: IssueArgs) -> Result<bool> {
             FileId::Com => "EF_COM.bin".to_owned(),
             FileId::Sod => "EF_SOD.bin".to_owned(),
             FileId::Dg(number) => format!("DG{number}.bin"),
+            FileId::CardAccess => "EF_CardAccess.bin".to_owned(),
+            FileId::CardSecurity => "EF_CardSecurity.bin".to_owned(),
+            FileId::AtrInfo => "EF_ATR_INFO.bin".to_owned(),
+            FileId::Dir => "EF_DIR.bin".to_owned(),
         };
         write(&args.out.join(name), content)?;
     }
