@@ -46,8 +46,7 @@ fn store_of(country: &TestCountry) -> TrustStore {
 
 fn examined_at(document: &IssuedDocument, store: &TrustStore, now: Timestamp) -> Examination {
     let printed = Mrz::parse(&document.printed).unwrap();
-    let reading =
-        ChipReading { files: document.files.clone(), access: "BAC".into(), ..Default::default() };
+    let reading = ChipReading { files: document.files.clone(), access: "BAC".into(), ..Default::default() };
     examine(&Evidence { printed: &printed, chip: Ok(&reading), store, now })
 }
 

@@ -6,7 +6,7 @@ mod common;
 
 use common::browser::Browser;
 use egate::devices::Screen;
-use egate::devices::screen::{LANGUAGES, PROMPTS, ScreenServer, key};
+use egate::devices::screen::{LOST, PROMPTS, ScreenServer, key, languages};
 use egate::face::QualityFlaw;
 use egate::passage::Prompt;
 use image::{Rgb, RgbImage};
@@ -67,19 +67,20 @@ async fn every_prompt_is_shown_in_words_and_picture_upright_and_wide() {
     for (form, width, height) in [("upright", 1080, 1920), ("wide", 1920, 1080)] {
         browser.viewport(width, height).await;
         browser.client.goto(&format!("http://{address}/")).await.unwrap();
-        for code in ["en", "ar"] {
-            let language = LANGUAGES.iter().find(|language| language.code == code).unwrap();
+        for code in ["en", "ar", "ja"] {
+            let languages = languages().unwrap();
+            let language = languages.iter().find(|language| language.code == code).unwrap();
             for prompt in PROMPTS {
                 // The page meets the next traveller in its first language: choose again each time.
                 screen.show(prompt);
                 shows(&browser, key(prompt)).await;
                 speaks(&browser, code).await;
-                let [instruction, hint] = (language.words)(prompt);
+                let [instruction, hint] = &language.prompts[key(prompt)];
                 assert_eq!(
                     browser.value("document.getElementById('instruction').textContent").await,
-                    instruction
+                    instruction.as_str()
                 );
-                assert_eq!(browser.value("document.getElementById('hint').textContent").await, hint);
+                assert_eq!(browser.value("document.getElementById('hint').textContent").await, hint.as_str());
                 assert_eq!(
                     browser.value("getComputedStyle(document.body).direction").await,
                     language.direction
@@ -105,7 +106,7 @@ async fn the_longest_words_fit_on_small_and_large_displays() {
     for (width, height) in [(390, 844), (844, 390), (768, 1024), (1280, 720), (2160, 3840), (3840, 2160)] {
         browser.viewport(width, height).await;
         browser.client.goto(&format!("http://{address}/")).await.unwrap();
-        for language in &LANGUAGES {
+        for language in languages().unwrap() {
             for prompt in [Prompt::PlaceDocument, Prompt::Adjust(QualityFlaw::OffCentre)] {
                 screen.show(prompt);
                 shows(&browser, key(prompt)).await;
@@ -131,7 +132,7 @@ async fn a_lost_lane_says_to_wait_for_an_officer() {
     shows(&browser, "lost").await;
     assert_eq!(
         browser.value("document.getElementById('instruction').textContent").await,
-        LANGUAGES[0].lost[0]
+        languages().unwrap()[0].prompts[LOST][0].as_str()
     );
     assert_eq!(browser.value("document.getElementById('live').hidden").await, true);
     settled().await;
@@ -192,7 +193,7 @@ async fn one_touch_calls_an_officer_and_one_changes_the_language_until_the_next_
     tokio::time::timeout(PATIENCE, calls.changed()).await.unwrap().unwrap();
     assert_eq!(*calls.borrow_and_update(), 1);
     let words = "document.getElementById('officer-words').textContent";
-    browser.until(&format!("{words} === '{}'", LANGUAGES[1].officer_called), PATIENCE).await;
+    browser.until(&format!("{words} === '{}'", languages().unwrap()[2].officer_called), PATIENCE).await;
     for prompt in [Prompt::ReadingDocument, Prompt::SeeOfficer] {
         screen.show(prompt);
         shows(&browser, key(prompt)).await;
@@ -201,6 +202,77 @@ async fn one_touch_calls_an_officer_and_one_changes_the_language_until_the_next_
     screen.show(Prompt::PlaceDocument);
     shows(&browser, "place_document").await;
     assert_eq!(browser.value("document.documentElement.lang").await, "en");
+    browser.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_document_suggests_a_language_until_the_traveller_chooses_one() {
+    let Some(browser) = Browser::start().await else { return };
+    let (screen, address) = server().await;
+    browser.viewport(1080, 1920).await;
+    browser.client.goto(&format!("http://{address}/")).await.unwrap();
+    let spoken = async |code: &str| {
+        browser.until(&format!("document.documentElement.lang === '{code}'"), PATIENCE).await;
+    };
+    screen.show(Prompt::PlaceDocument);
+    shows(&browser, "place_document").await;
+    screen.meet("UKR");
+    screen.show(Prompt::ReadingDocument);
+    spoken("uk").await;
+    // The next traveller's document says nothing of a language that is known here.
+    screen.show(Prompt::GoThrough);
+    shows(&browser, "go_through").await;
+    screen.show(Prompt::PlaceDocument);
+    spoken("en").await;
+    screen.meet("UTO");
+    screen.show(Prompt::ReadingDocument);
+    shows(&browser, "reading_document").await;
+    assert_eq!(browser.value("document.documentElement.lang").await, "en");
+    // Who chose is not overruled.
+    screen.show(Prompt::SeeOfficer);
+    shows(&browser, "see_officer").await;
+    screen.show(Prompt::PlaceDocument);
+    shows(&browser, "place_document").await;
+    speaks(&browser, "pl").await;
+    screen.meet("JPN");
+    screen.show(Prompt::ReadingDocument);
+    shows(&browser, "reading_document").await;
+    assert_eq!(browser.value("document.documentElement.lang").await, "pl");
+    browser.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn instructions_are_spoken_where_the_browser_has_a_voice() {
+    let Some(browser) = Browser::start().await else { return };
+    let (screen, address) = server().await;
+    browser.client.goto(&format!("http://{address}/")).await.unwrap();
+    shows(&browser, "closed").await;
+    // What the page gives to the browser's voice; browsers without sound have none of their own.
+    browser
+        .value(
+            "(() => {
+               window.said = [];
+               speechSynthesis.getVoices = () => [{ lang: 'en-GB' }, { lang: 'de-DE' }];
+               speechSynthesis.speak = (words) => window.said.push(words.text);
+               window.SpeechSynthesisUtterance = function (text) { this.text = text; };
+               return true;
+             })()",
+        )
+        .await;
+    screen.show(Prompt::WalkIn);
+    shows(&browser, "walk_in").await;
+    speaks(&browser, "de").await;
+    // There is no voice for this one: nothing is said in a wrong one.
+    speaks(&browser, "ja").await;
+    let words: Vec<String> = ["en", "de"]
+        .iter()
+        .map(|code| {
+            let languages = languages().unwrap();
+            languages.iter().find(|language| language.code == *code).unwrap().prompts["walk_in"][0].clone()
+        })
+        .collect();
+    let said = browser.value("[...new Set(window.said)]").await;
+    assert_eq!(said, serde_json::json!(words));
     browser.stop().await;
 }
 

@@ -128,6 +128,9 @@ pub enum GateFault {
 pub trait Screen: Send + Sync {
     /// Shows one instruction in place of the one before. Never waits.
     fn show(&self, prompt: Prompt);
+    /// Whose document lies on the reader, by its issuing state (Doc 9303-3 §5): the first guess of a language.
+    /// Never waits.
+    fn meet(&self, issuing_state: &str);
     /// Shows the live view's newest picture while capturing (JPEG), `None` ends it. Never waits.
     fn live_view(&self, jpeg: Option<Vec<u8>>);
 }

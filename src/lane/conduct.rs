@@ -218,6 +218,7 @@ impl Conduct {
                 Effect::Gate(command) => self.hands.gate.give(GateOrder::Command(command)),
                 Effect::OpenExit(token) => self.hands.gate.give(GateOrder::OpenExit(token)),
                 Effect::ReadChip(printed) => {
+                    self.hands.screen.meet(&printed.issuing_state);
                     self.hands.chip_reader.give(ChipOrder { passage: current.number, printed: *printed });
                 }
                 Effect::LookUp(document) => self.look_up(current, &document),

@@ -11,4 +11,4 @@ mod server;
 mod texts;
 
 pub use server::{ScreenServer, ScreenSettings};
-pub use texts::{LANGUAGES, Language, PROMPTS, Words, key};
+pub use texts::{LOST, Language, PROMPTS, TextError, Words, first_guess, key, languages};

@@ -9,7 +9,7 @@
 //!
 //! Only loopback addresses are served, and only requests that name a loopback host: the live view shows a face.
 
-use super::texts::{self, LANGUAGES};
+use super::texts;
 use crate::devices::Screen;
 use crate::passage::Prompt;
 use axum::Router;
@@ -50,13 +50,20 @@ const CONTENT_POLICY: &str = "default-src 'none'; script-src 'self'; style-src '
 pub struct ScreenSettings {
     /// Address of the page, loopback only; port 0 takes a free one.
     pub listen: SocketAddr,
-    /// Language that each traveller is first met in: `en`, `de`, `fr`, `es`, `ar`.
+    /// Language of the empty gate, and of travellers whose document suggests no other: `en`, `fr`, `de`, `es`,
+    /// `pt`, `pl`, `tr`, `uk`, `ar`, `hi`, `zh`, `ja`.
     pub language: String,
+    /// Speak each instruction, where the browser has a voice for the language.
+    pub voice: bool,
 }
 
 impl Default for ScreenSettings {
     fn default() -> Self {
-        ScreenSettings { listen: SocketAddr::from(([127, 0, 0, 1], 8480)), language: "en".to_owned() }
+        ScreenSettings {
+            listen: SocketAddr::from(([127, 0, 0, 1], 8480)),
+            language: "en".to_owned(),
+            voice: true,
+        }
     }
 }
 
@@ -84,6 +91,8 @@ impl Drop for Inside {
 struct Shown {
     prompt: Prompt,
     live: bool,
+    /// Language that the traveller's document suggests.
+    language: Option<&'static str>,
 }
 
 /// The live view's newest picture and its number.
@@ -115,19 +124,21 @@ impl ScreenServer {
                 settings.listen
             )));
         }
-        if !LANGUAGES.iter().any(|language| language.code == settings.language) {
+        let languages = texts::languages().map_err(|error| invalid(error.to_string()))?;
+        if !languages.iter().any(|language| language.code == settings.language) {
             return Err(invalid(format!("the screen knows no language {:?}", settings.language)));
         }
         let listener = TcpListener::bind(settings.listen).await?;
         let address = listener.local_addr()?;
-        let (shown, hear_shown) = watch::channel(Shown { prompt: Prompt::Closed, live: false });
+        let (shown, hear_shown) =
+            watch::channel(Shown { prompt: Prompt::Closed, live: false, language: None });
         let (live, hear_live) = watch::channel(Live::default());
         let (call, officer) = watch::channel(0);
         let page = Page {
             shown: hear_shown,
             live: hear_live,
             call: Arc::new(call),
-            texts: texts::json(&settings.language).into(),
+            texts: texts::json(&languages, &settings.language, settings.voice).into(),
             places: Arc::new(Semaphore::new(PAGES_MOST)),
         };
         let task = tokio::spawn(async move {
@@ -146,7 +157,19 @@ impl ScreenServer {
 
 impl Screen for ScreenServer {
     fn show(&self, prompt: Prompt) {
-        self.inside.shown.send_if_modified(|shown| std::mem::replace(&mut shown.prompt, prompt) != prompt);
+        self.inside.shown.send_if_modified(|shown| {
+            // Nobody's document lies there: the next traveller is met in the lane's own language.
+            let language = shown.language.filter(|_| prompt != Prompt::PlaceDocument);
+            let next = Shown { prompt, language, ..*shown };
+            std::mem::replace(shown, next) != next
+        });
+    }
+
+    fn meet(&self, issuing_state: &str) {
+        let language = texts::first_guess(issuing_state);
+        self.inside
+            .shown
+            .send_if_modified(|shown| std::mem::replace(&mut shown.language, language) != language);
     }
 
     fn live_view(&self, jpeg: Option<Vec<u8>>) {
@@ -206,7 +229,11 @@ fn beats(
             Ok(Err(_)) => None,
             Ok(Ok(())) | Err(_) => {
                 let now = *shown.borrow_and_update();
-                let data = serde_json::json!({ "prompt": texts::key(now.prompt), "live": now.live });
+                let data = serde_json::json!({
+                    "prompt": texts::key(now.prompt),
+                    "live": now.live,
+                    "language": now.language,
+                });
                 let event = Event::default().event("state").data(data.to_string());
                 Some((Ok(event.retry(BEAT)), (shown, place)))
             }
@@ -283,8 +310,7 @@ mod tests {
     #[tokio::test]
     async fn addresses_that_others_can_reach_and_unknown_languages_are_refused() {
         assert!(ScreenServer::start(SocketAddr::from(([0, 0, 0, 0], 0))).await.is_err());
-        let settings =
-            ScreenSettings { listen: SocketAddr::from(([127, 0, 0, 1], 0)), language: "tlh".to_owned() };
+        let settings = ScreenSettings { language: "tlh".to_owned(), ..ScreenSettings::default() };
         assert!(ScreenServer::open(settings).await.is_err());
     }
 }

@@ -1,95 +1,156 @@
-//! Every word on the traveller's screen, in one place.
+//! Every word on the traveller's screen, from one Fluent file for each language.
 //!
-//! A prompt without words in some language does not compile. Words are short, kind, and never say why:
-//! a traveller who is referred reads the same as one who asked for help.
+//! Words are short, kind, and never say why: a traveller who is referred reads the same as one who asked for
+//! help. A file that lacks a prompt keeps the screen from starting, and a test from passing.
 
 use crate::face::QualityFlaw;
 use crate::passage::Prompt;
+use fluent_bundle::{FluentBundle, FluentResource};
 use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
+use unic_langid::LanguageIdentifier;
 
 /// The instruction, and a hint below it.
-pub type Words = [&'static str; 2];
+pub type Words = [String; 2];
+
+/// The prompt of a page that does not hear the lane.
+pub const LOST: &str = "lost";
 
 /// One language of the screen.
+#[derive(Debug, Clone)]
 pub struct Language {
     /// BCP 47 code.
     pub code: &'static str,
-    /// Its own name, on the button.
-    pub name: &'static str,
     /// Direction of writing, `ltr` or `rtl`.
     pub direction: &'static str,
-    /// The words for a prompt.
-    pub words: fn(Prompt) -> Words,
-    /// When the page does not hear the lane.
-    pub lost: Words,
+    /// Its own name, on the button.
+    pub name: String,
+    /// Words for each prompt by its [`key`], and for [`LOST`].
+    pub prompts: BTreeMap<&'static str, Words>,
     /// Button that calls an officer.
-    pub officer: &'static str,
+    pub officer: String,
     /// The same button after it was touched.
-    pub officer_called: &'static str,
+    pub officer_called: String,
     /// Beside the light that says that the camera films.
-    pub camera_on: &'static str,
+    pub camera_on: String,
     /// Names the choice of language to a screen reader.
-    pub choose: &'static str,
+    pub choose: String,
+}
+
+/// A language whose file is not whole.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the screen's words in {code:?}: {what}")]
+pub struct TextError {
+    code: &'static str,
+    what: String,
+}
+
+/// Where a language is written, and whose travellers are first met in it.
+struct Source {
+    code: &'static str,
+    direction: &'static str,
+    fluent: &'static str,
+    /// Issuing states as in the printed lines (Doc 9303-3 §5), where most people read this language.
+    states: &'static [&'static str],
+}
+
+macro_rules! source {
+    ($code:literal, $direction:literal, $states:expr) => {
+        Source {
+            code: $code,
+            direction: $direction,
+            fluent: include_str!(concat!("languages/", $code, ".ftl")),
+            states: &$states,
+        }
+    };
 }
 
 /// The languages, in the order of the buttons.
-pub const LANGUAGES: [Language; 5] = [
-    Language {
-        code: "en",
-        name: "English",
-        direction: "ltr",
-        words: english,
-        lost: ["Please wait for an officer", "Somebody will be with you shortly."],
-        officer: "Call an officer",
-        officer_called: "An officer is on the way",
-        camera_on: "Camera on",
-        choose: "Language",
-    },
-    Language {
-        code: "de",
-        name: "Deutsch",
-        direction: "ltr",
-        words: german,
-        lost: ["Bitte warten Sie auf das Personal", "Es ist gleich jemand bei Ihnen."],
-        officer: "Personal rufen",
-        officer_called: "Es kommt gleich jemand",
-        camera_on: "Kamera an",
-        choose: "Sprache",
-    },
-    Language {
-        code: "fr",
-        name: "Français",
-        direction: "ltr",
-        words: french,
-        lost: ["Veuillez attendre un agent", "Quelqu’un arrive dans un instant."],
-        officer: "Appeler un agent",
-        officer_called: "Un agent arrive",
-        camera_on: "Caméra active",
-        choose: "Langue",
-    },
-    Language {
-        code: "es",
-        name: "Español",
-        direction: "ltr",
-        words: spanish,
-        lost: ["Espere a un agente, por favor", "Enseguida le atenderán."],
-        officer: "Llamar a un agente",
-        officer_called: "Un agente está en camino",
-        camera_on: "Cámara activa",
-        choose: "Idioma",
-    },
-    Language {
-        code: "ar",
-        name: "العربية",
-        direction: "rtl",
-        words: arabic,
-        lost: ["يُرجى انتظار الموظف", "سيصل إليك أحد الموظفين بعد لحظات."],
-        officer: "استدعاء موظف",
-        officer_called: "الموظف في الطريق إليك",
-        camera_on: "الكاميرا تعمل",
-        choose: "اللغة",
-    },
+const SOURCES: [Source; 12] = [
+    source!(
+        "en",
+        "ltr",
+        ["GBR", "USA", "CAN", "AUS", "NZL", "IRL", "ZAF", "NGA", "KEN", "GHA", "SGP", "JAM"]
+    ),
+    source!(
+        "fr",
+        "ltr",
+        ["FRA", "MCO", "LUX", "SEN", "CIV", "CMR", "MLI", "COD", "GAB", "BEN", "TGO", "HTI"]
+    ),
+    source!("de", "ltr", ["D", "AUT", "CHE", "LIE"]),
+    source!(
+        "es",
+        "ltr",
+        [
+            "ESP", "MEX", "ARG", "COL", "CHL", "PER", "VEN", "ECU", "BOL", "PRY", "URY", "CRI", "PAN", "GTM",
+            "HND", "SLV", "NIC", "CUB", "DOM", "GNQ"
+        ]
+    ),
+    source!("pt", "ltr", ["PRT", "BRA", "AGO", "MOZ", "CPV", "GNB", "STP", "TLS"]),
+    source!("pl", "ltr", ["POL"]),
+    source!("tr", "ltr", ["TUR"]),
+    source!("uk", "ltr", ["UKR"]),
+    source!(
+        "ar",
+        "rtl",
+        [
+            "SAU", "EGY", "ARE", "QAT", "KWT", "BHR", "OMN", "YEM", "JOR", "LBN", "SYR", "IRQ", "PSE", "LBY",
+            "TUN", "DZA", "MAR", "SDN", "MRT"
+        ]
+    ),
+    source!("hi", "ltr", ["IND"]),
+    source!("zh", "ltr", ["CHN", "TWN", "HKG", "MAC"]),
+    source!("ja", "ltr", ["JPN"]),
 ];
+
+/// Reads all languages.
+///
+/// # Errors
+/// When a file is no Fluent, or lacks a message.
+pub fn languages() -> Result<Vec<Language>, TextError> {
+    SOURCES.iter().map(read).collect()
+}
+
+/// The language in which to meet the holder of this state's document, until they choose; `None` when there is
+/// no better guess than the lane's own.
+pub fn first_guess(issuing_state: &str) -> Option<&'static str> {
+    let source = SOURCES.iter().find(|source| source.states.contains(&issuing_state))?;
+    Some(source.code)
+}
+
+fn read(source: &Source) -> Result<Language, TextError> {
+    let fault = |what: String| TextError { code: source.code, what };
+    let resource = FluentResource::try_new(source.fluent.to_owned())
+        .map_err(|(_, errors)| fault(format!("not Fluent: {errors:?}")))?;
+    let code: LanguageIdentifier = source.code.parse().map_err(|_| fault("no language code".to_owned()))?;
+    let mut bundle = FluentBundle::new(vec![code]);
+    bundle.set_use_isolating(false);
+    bundle.add_resource(resource).map_err(|errors| fault(format!("said twice: {errors:?}")))?;
+    let text = |id: &str, hint: bool| {
+        let message = bundle.get_message(id);
+        let pattern = match hint {
+            false => message.and_then(|message| message.value()),
+            true => message.and_then(|message| message.get_attribute("hint")).map(|hint| hint.value()),
+        };
+        let pattern =
+            pattern.ok_or_else(|| fault(format!("{id} has no {}", if hint { "hint" } else { "words" })))?;
+        Ok(bundle.format_pattern(pattern, None, &mut Vec::new()).into_owned())
+    };
+    let mut prompts = BTreeMap::new();
+    for id in PROMPTS.map(key).into_iter().chain([LOST]) {
+        prompts.insert(id, [text(id, false)?, text(id, true)?]);
+    }
+    Ok(Language {
+        code: source.code,
+        direction: source.direction,
+        name: text("language", false)?,
+        prompts,
+        officer: text("officer", false)?,
+        officer_called: text("officer_called", false)?,
+        camera_on: text("camera_on", false)?,
+        choose: text("choose", false)?,
+    })
+}
 
 /// Every prompt there is.
 pub const PROMPTS: [Prompt; 18] = [
@@ -137,17 +198,14 @@ pub fn key(prompt: Prompt) -> &'static str {
     }
 }
 
-/// All words for the page: `{"first": code, "languages": [{"code", "name", "direction", "prompts": {key:
-/// [instruction, hint]}, "officer", …}]}`. The state in which the lane is not heard is the prompt `lost`.
-pub(super) fn json(first: &str) -> String {
-    let languages: Vec<Value> = LANGUAGES
+/// All words for the page: `{"first": code, "voice": whether to speak, "languages": [{"code", "name",
+/// "direction", "prompts": {key: [instruction, hint]}, "officer", …}]}`.
+pub(super) fn json(languages: &[Language], first: &str, voice: bool) -> String {
+    let languages: Vec<Value> = languages
         .iter()
         .map(|language| {
-            let mut prompts: Map<String, Value> = PROMPTS
-                .iter()
-                .map(|prompt| (key(*prompt).to_owned(), json!((language.words)(*prompt))))
-                .collect();
-            prompts.insert("lost".to_owned(), json!(language.lost));
+            let prompts: Map<String, Value> =
+                language.prompts.iter().map(|(key, words)| ((*key).to_owned(), json!(words))).collect();
             json!({
                 "code": language.code,
                 "name": language.name,
@@ -160,134 +218,7 @@ pub(super) fn json(first: &str) -> String {
             })
         })
         .collect();
-    json!({ "first": first, "languages": languages }).to_string()
-}
-
-fn english(prompt: Prompt) -> Words {
-    match prompt {
-        Prompt::Closed => ["This lane is closed", "Please use another lane."],
-        Prompt::PlaceDocument => ["Place your passport on the reader", "Open at the photo page, face down."],
-        Prompt::ReadingDocument => ["Leave it there", "Your passport is being read."],
-        Prompt::PlaceDocumentAgain => ["Place it once more, please", "Photo page flat on the glass."],
-        Prompt::WalkIn => ["Please walk in", "Take your passport and your luggage."],
-        Prompt::OnePersonOnly => ["One person at a time", "Please enter alone."],
-        Prompt::LookAtCamera => ["Look at the camera", "Stand on the mark, face uncovered."],
-        Prompt::Adjust(flaw) => match flaw {
-            QualityFlaw::TooFar => ["Come closer", "A small step forward."],
-            QualityFlaw::TooNear => ["Step back", "A small step is enough."],
-            QualityFlaw::OffCentre => ["Move to the middle", "Fill the outline with your face."],
-            QualityFlaw::Blurred => ["Keep still", "Only for a moment."],
-            QualityFlaw::TooDark => ["Lift your head", "Please take off hat or hood."],
-            QualityFlaw::TooBright => ["Turn away from the light", "A small step is enough."],
-            QualityFlaw::Turned => ["Look straight ahead", "Face towards the camera."],
-        },
-        Prompt::Wait => ["One moment, please", "It only takes a few seconds."],
-        Prompt::GoThrough => ["Please go through", "Have a good journey."],
-        Prompt::TakeDocument => ["Take your passport", "And all your belongings."],
-        Prompt::SeeOfficer => ["An officer will help you", "Please wait here a moment."],
-    }
-}
-
-fn german(prompt: Prompt) -> Words {
-    match prompt {
-        Prompt::Closed => ["Diese Spur ist geschlossen", "Bitte nehmen Sie eine andere."],
-        Prompt::PlaceDocument => ["Legen Sie Ihren Pass auf das Lesegerät", "Fotoseite nach unten."],
-        Prompt::ReadingDocument => ["Bitte liegen lassen", "Ihr Pass wird gelesen."],
-        Prompt::PlaceDocumentAgain => ["Bitte noch einmal auflegen", "Fotoseite flach auf das Glas."],
-        Prompt::WalkIn => ["Bitte treten Sie ein", "Pass und Gepäck mitnehmen."],
-        Prompt::OnePersonOnly => ["Bitte einzeln eintreten", "Nur eine Person."],
-        Prompt::LookAtCamera => ["Schauen Sie in die Kamera", "Auf die Markierung, Gesicht frei."],
-        Prompt::Adjust(flaw) => match flaw {
-            QualityFlaw::TooFar => ["Kommen Sie näher", "Ein kleiner Schritt nach vorn."],
-            QualityFlaw::TooNear => ["Einen Schritt zurück", "Ein kleiner Schritt genügt."],
-            QualityFlaw::OffCentre => ["Bitte in die Mitte", "Füllen Sie den Umriss mit dem Gesicht."],
-            QualityFlaw::Blurred => ["Bitte stillhalten", "Nur einen Augenblick."],
-            QualityFlaw::TooDark => ["Heben Sie den Kopf", "Bitte Hut oder Kapuze abnehmen."],
-            QualityFlaw::TooBright => ["Etwas weg vom Licht", "Ein kleiner Schritt genügt."],
-            QualityFlaw::Turned => ["Schauen Sie geradeaus", "Das Gesicht zur Kamera."],
-        },
-        Prompt::Wait => ["Einen Moment, bitte", "Es dauert nur wenige Sekunden."],
-        Prompt::GoThrough => ["Bitte gehen Sie durch", "Gute Reise."],
-        Prompt::TakeDocument => ["Nehmen Sie Ihren Pass", "Und alle Ihre Sachen."],
-        Prompt::SeeOfficer => ["Unser Personal hilft Ihnen", "Bitte warten Sie hier einen Moment."],
-    }
-}
-
-fn french(prompt: Prompt) -> Words {
-    match prompt {
-        Prompt::Closed => ["Ce passage est fermé", "Veuillez en prendre un autre."],
-        Prompt::PlaceDocument => ["Posez votre passeport sur le lecteur", "Page photo vers le bas."],
-        Prompt::ReadingDocument => ["Laissez-le en place", "Lecture de votre passeport."],
-        Prompt::PlaceDocumentAgain => ["Posez-le encore une fois", "Page photo à plat sur la vitre."],
-        Prompt::WalkIn => ["Veuillez entrer", "Prenez passeport et bagages."],
-        Prompt::OnePersonOnly => ["Une seule personne à la fois", "Entrez l’un après l’autre."],
-        Prompt::LookAtCamera => ["Regardez la caméra", "Sur le repère, visage découvert."],
-        Prompt::Adjust(flaw) => match flaw {
-            QualityFlaw::TooFar => ["Approchez-vous", "Un petit pas en avant."],
-            QualityFlaw::TooNear => ["Reculez un peu", "Un petit pas suffit."],
-            QualityFlaw::OffCentre => ["Placez-vous au milieu", "Le visage dans le contour."],
-            QualityFlaw::Blurred => ["Ne bougez plus", "Juste un instant."],
-            QualityFlaw::TooDark => ["Levez la tête", "Retirez chapeau ou capuche."],
-            QualityFlaw::TooBright => ["Écartez-vous de la lumière", "Un petit pas suffit."],
-            QualityFlaw::Turned => ["Regardez droit devant", "Le visage vers la caméra."],
-        },
-        Prompt::Wait => ["Un instant, s’il vous plaît", "Quelques secondes suffisent."],
-        Prompt::GoThrough => ["Vous pouvez passer", "Bon voyage."],
-        Prompt::TakeDocument => ["Reprenez votre passeport", "Et toutes vos affaires."],
-        Prompt::SeeOfficer => ["Un agent va vous aider", "Veuillez patienter ici un instant."],
-    }
-}
-
-fn spanish(prompt: Prompt) -> Words {
-    match prompt {
-        Prompt::Closed => ["Este paso está cerrado", "Utilice otro, por favor."],
-        Prompt::PlaceDocument => ["Coloque su pasaporte en el lector", "Página de la foto hacia abajo."],
-        Prompt::ReadingDocument => ["No lo retire", "Estamos leyendo su pasaporte."],
-        Prompt::PlaceDocumentAgain => {
-            ["Colóquelo otra vez, por favor", "Página de la foto sobre el cristal."]
-        }
-        Prompt::WalkIn => ["Pase, por favor", "Lleve su pasaporte y su equipaje."],
-        Prompt::OnePersonOnly => ["De uno en uno", "Entre solo una persona."],
-        Prompt::LookAtCamera => ["Mire a la cámara", "Sobre la marca, cara descubierta."],
-        Prompt::Adjust(flaw) => match flaw {
-            QualityFlaw::TooFar => ["Acérquese", "Un paso corto adelante."],
-            QualityFlaw::TooNear => ["Retroceda un poco", "Basta un paso corto."],
-            QualityFlaw::OffCentre => ["Sitúese en el centro", "La cara dentro del contorno."],
-            QualityFlaw::Blurred => ["No se mueva", "Solo un momento."],
-            QualityFlaw::TooDark => ["Levante la cabeza", "Quítese gorro o capucha."],
-            QualityFlaw::TooBright => ["Apártese de la luz", "Basta un paso corto."],
-            QualityFlaw::Turned => ["Mire al frente", "La cara hacia la cámara."],
-        },
-        Prompt::Wait => ["Un momento, por favor", "Solo tarda unos segundos."],
-        Prompt::GoThrough => ["Puede pasar", "Buen viaje."],
-        Prompt::TakeDocument => ["Recoja su pasaporte", "Y todas sus pertenencias."],
-        Prompt::SeeOfficer => ["Un agente le ayudará", "Espere aquí un momento, por favor."],
-    }
-}
-
-fn arabic(prompt: Prompt) -> Words {
-    match prompt {
-        Prompt::Closed => ["هذا الممر مغلق", "يُرجى استخدام ممر آخر."],
-        Prompt::PlaceDocument => ["ضع جواز سفرك على القارئ", "صفحة الصورة إلى الأسفل."],
-        Prompt::ReadingDocument => ["اتركه في مكانه", "تجري قراءة جواز سفرك."],
-        Prompt::PlaceDocumentAgain => ["ضعه مرة أخرى من فضلك", "صفحة الصورة مسطحة على الزجاج."],
-        Prompt::WalkIn => ["تفضل بالدخول", "خذ جواز سفرك وأمتعتك."],
-        Prompt::OnePersonOnly => ["شخص واحد في كل مرة", "يُرجى الدخول منفردًا."],
-        Prompt::LookAtCamera => ["انظر إلى الكاميرا", "قف على العلامة واكشف وجهك."],
-        Prompt::Adjust(flaw) => match flaw {
-            QualityFlaw::TooFar => ["اقترب قليلًا", "خطوة صغيرة إلى الأمام."],
-            QualityFlaw::TooNear => ["ارجع قليلًا", "تكفي خطوة صغيرة."],
-            QualityFlaw::OffCentre => ["تحرك إلى الوسط", "اجعل وجهك داخل الإطار."],
-            QualityFlaw::Blurred => ["لا تتحرك", "لحظة واحدة فقط."],
-            QualityFlaw::TooDark => ["ارفع رأسك", "انزع القبعة من فضلك."],
-            QualityFlaw::TooBright => ["ابتعد قليلًا عن الضوء", "تكفي خطوة صغيرة."],
-            QualityFlaw::Turned => ["انظر إلى الأمام", "وجهك نحو الكاميرا."],
-        },
-        Prompt::Wait => ["لحظة من فضلك", "لن يستغرق الأمر سوى ثوانٍ."],
-        Prompt::GoThrough => ["تفضل بالمرور", "رحلة سعيدة."],
-        Prompt::TakeDocument => ["خذ جواز سفرك", "وجميع أغراضك."],
-        Prompt::SeeOfficer => ["سيساعدك أحد الموظفين", "يُرجى الانتظار هنا لحظة."],
-    }
+    json!({ "first": first, "voice": voice, "languages": languages }).to_string()
 }
 
 #[cfg(test)]
@@ -300,29 +231,48 @@ mod tests {
 
     #[test]
     fn every_prompt_has_few_words_in_every_language() {
-        for language in &LANGUAGES {
-            for prompt in PROMPTS {
-                for line in (language.words)(prompt) {
-                    assert!(!line.trim().is_empty(), "{prompt:?} in {}", language.code);
-                    assert!(line.chars().count() <= LETTERS_MOST, "{line:?} is too long");
-                }
+        for language in languages().unwrap() {
+            assert_eq!(language.prompts.len(), PROMPTS.len() + 1, "{}", language.code);
+            for line in language.prompts.values().flatten() {
+                assert!(!line.trim().is_empty(), "{}", language.code);
+                assert!(line.chars().count() <= LETTERS_MOST, "{line:?} is too long");
             }
         }
     }
 
     #[test]
     fn no_two_prompts_of_a_language_read_the_same() {
-        for language in &LANGUAGES {
-            let instructions: HashSet<_> =
-                PROMPTS.iter().map(|prompt| (language.words)(*prompt)[0]).collect();
+        for language in languages().unwrap() {
+            let prompts = language.prompts.iter().filter(|(key, _)| **key != LOST);
+            let instructions: HashSet<_> = prompts.map(|(_, words)| &words[0]).collect();
             assert_eq!(instructions.len(), PROMPTS.len(), "{}", language.code);
         }
     }
 
     #[test]
+    fn a_file_without_a_prompt_is_refused_by_name() {
+        let fluent = "language = X\nchoose = X\nofficer = X\nofficer_called = X\ncamera_on = X\n";
+        let missing = read(&Source { code: "en", direction: "ltr", fluent, states: &[] }).unwrap_err();
+        assert_eq!(missing.to_string(), "the screen's words in \"en\": closed has no words");
+    }
+
+    #[test]
+    fn the_first_guess_follows_the_issuing_state() {
+        assert_eq!(first_guess("D"), Some("de"));
+        assert_eq!(first_guess("BRA"), Some("pt"));
+        assert_eq!(first_guess("UTO"), None);
+        let states: Vec<_> = SOURCES.iter().flat_map(|source| source.states).collect();
+        assert_eq!(
+            states.iter().collect::<HashSet<_>>().len(),
+            states.len(),
+            "a state is met in one language"
+        );
+    }
+
+    #[test]
     fn every_prompt_has_a_pictogram_of_its_own() {
         let page = include_str!("page/screen.html");
-        for name in PROMPTS.iter().map(|prompt| key(*prompt)).chain(["lost"]) {
+        for name in PROMPTS.iter().map(|prompt| key(*prompt)).chain([LOST]) {
             assert_eq!(page.matches(&format!("id=\"pictogram-{name}\"")).count(), 1, "{name}");
         }
     }

@@ -9,11 +9,12 @@
   // While filming, prompts follow the face and may change quickly: each stays long enough to be read.
   const READABLE_MS = 900;
   const CALLED_MS = 10000;
-  const FILMING = new Set(["look_at_camera", "too_far", "too_near", "off_centre", "blurred", "too_dark", "too_bright", "turned"]);
+  const FILMING = new Set(["look_at_camera", "too_far", "too_near", "off_centre", "blurred", "too_dark", "too_bright", "turned", "eyes_closed", "mouth_open", "covered"]);
   const STEP = {
     place_document: 0, reading_document: 0, place_document_again: 0,
     walk_in: 1, one_person_only: 1,
     look_at_camera: 2, too_far: 2, too_near: 2, off_centre: 2, blurred: 2, too_dark: 2, too_bright: 2, turned: 2,
+    eyes_closed: 2, mouth_open: 2, covered: 2,
     go_through: 3,
   };
   const ASIDE = new Set(["see_officer", "closed", "lost"]);
@@ -29,6 +30,8 @@
   let wanted = null;
   let step = 0;
   let over = false;
+  let chosen = false;
+  let guess = null;
   let heardAt = -Infinity;
   let source = null;
   let filming = false;
@@ -49,6 +52,7 @@
     root.dataset.prompt = prompt;
     by("pictogram").replaceChildren(pictogram.content.cloneNode(true));
     if (language) words();
+    say();
     if (prompt in STEP) step = STEP[prompt];
     by("journey").classList.toggle("away", ASIDE.has(prompt));
     [...by("journey").children].forEach((item, place) => {
@@ -57,12 +61,17 @@
     });
   }
 
-  // The next traveller is met in the first language again.
-  function follow(prompt) {
+  // The document suggests a language until the traveller chooses one; the next traveller is met in the first again.
+  function follow(prompt, suggested) {
     if (OVER.has(prompt)) over = true;
     if (over && prompt === "place_document") {
       over = false;
+      chosen = false;
       speak(texts.first);
+    }
+    if (suggested !== guess) {
+      guess = suggested;
+      if (!chosen) speak(guess || texts.first);
     }
   }
 
@@ -83,6 +92,20 @@
     }
     officer();
     if (shown) words();
+    if (shown !== "place_document") say();
+  }
+
+  // Aloud, where the browser has a voice for the language; what was said before is cut off.
+  function say() {
+    if (!texts || !texts.voice || !language || !shown || !window.speechSynthesis) return;
+    const voice = speechSynthesis.getVoices().find((one) => one.lang.toLowerCase().startsWith(language.code));
+    speechSynthesis.cancel();
+    if (!voice) return;
+    const [instruction] = language.prompts[shown];
+    const words = new SpeechSynthesisUtterance(instruction);
+    words.voice = voice;
+    words.lang = voice.lang;
+    speechSynthesis.speak(words);
   }
 
   function officer() {
@@ -149,7 +172,7 @@
     source.addEventListener("state", (event) => {
       const state = JSON.parse(event.data);
       heardAt = performance.now();
-      follow(state.prompt);
+      follow(state.prompt, state.language);
       wanted = state.prompt;
       settle();
       live(state.live === true);
@@ -179,11 +202,13 @@
       button.lang = one.code;
       button.dir = one.direction;
       button.textContent = one.name;
-      button.addEventListener("click", () => speak(one.code));
+      button.addEventListener("click", () => { chosen = true; speak(one.code); });
       return button;
     }));
     by("officer").addEventListener("click", call);
     speak(texts.first);
+    // Browsers load their voices late; asking is what begins it.
+    if (window.speechSynthesis) speechSynthesis.getVoices();
     listen();
     setInterval(watch, WATCH_MS);
   }
