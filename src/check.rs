@@ -217,6 +217,10 @@ reasons! {
     FaceEngineFailed = 5007, "The face engine failed.";
     LaneStopping = 5008, "The lane was taken out of service.";
     CheckMissing = 5009, "A check that the profile asks for was not made.";
+    LivenessModelMissing = 5010, "No network that tells living persons from attacks is at hand.";
+    DiskNearlyFull = 5011, "The lane's disk or queue has little room left, or takes no writing.";
+    ClockWrong = 5012, "The lane's clock jumped or is wrong.";
+    CertificateExpiring = 5013, "The lane's certificate ends soon.";
 }
 
 /// A number that no [`Reason`] has.

@@ -1,6 +1,8 @@
 //! The task that owns the passage: tells it what happened, carries out what it wishes.
 
+use super::conditions::{Board, Conditions};
 use super::inputs::{Faculties, Film, Input, LookupFailure, PortraitPicture};
+use super::monitor::Monitor;
 use super::observer::{Deed, Observer};
 use super::threads::{
     self, CameraOrder, ChipOrder, GateOrder, INPUTS_WAITING, Message, Orders, Surroundings,
@@ -56,6 +58,10 @@ pub struct Lane {
     pub central: CentralClient,
     /// Pictures are sealed to this key of central's.
     pub sealing: SealingPublicKey,
+    /// What of the lane is amiss.
+    pub conditions: Conditions,
+    /// Looks at the lane's surroundings.
+    pub monitor: Monitor,
 }
 
 /// One traveller's way, with what the officer may want to see of it.
@@ -73,6 +79,13 @@ struct Hands {
     chip_reader: Orders<ChipOrder>,
     camera: Orders<CameraOrder>,
     screen: Arc<dyn Screen>,
+}
+
+/// What may change beside the devices' inputs.
+struct Changes {
+    officer_calls: watch::Receiver<u64>,
+    conditions: watch::Receiver<Board>,
+    stop: watch::Receiver<bool>,
 }
 
 struct Conduct {
@@ -94,10 +107,14 @@ pub async fn run(
     lane: Lane,
     equipment: Equipment,
     observer: Box<dyn Observer>,
-    mut stop: watch::Receiver<bool>,
+    stop: watch::Receiver<bool>,
 ) -> anyhow::Result<()> {
     let (give, mut take) = mpsc::channel(INPUTS_WAITING);
-    let around = Surroundings { inputs: give.clone(), faculties: lane.faculties.clone() };
+    let around = Surroundings {
+        inputs: give.clone(),
+        faculties: lane.faculties.clone(),
+        conditions: lane.conditions.clone(),
+    };
     let screen = equipment.screen;
     let hands = Hands {
         gate: threads::gate(equipment.gate, around.clone()).context("gate's thread")?,
@@ -111,12 +128,16 @@ pub async fn run(
 
     let mut conduct =
         Conduct { lane, hands, observer, inputs: give, clock: Instant::now(), at: Moment(0), gate: None };
-    let mut officer_calls = equipment.officer_calls;
+    let mut changes = Changes {
+        officer_calls: equipment.officer_calls,
+        conditions: conduct.lane.conditions.watch(),
+        stop: stop.clone(),
+    };
     let mut number = 0;
     while !*stop.borrow() {
         number += 1;
         let mut current = conduct.begin(number);
-        conduct.accompany(&mut current, &mut take, &mut officer_calls, &mut stop).await;
+        conduct.accompany(&mut current, &mut take, &mut changes).await;
     }
     Ok(())
 }
@@ -140,13 +161,13 @@ impl Conduct {
         &mut self,
         current: &mut Current,
         inputs: &mut mpsc::Receiver<Message>,
-        officer_calls: &mut watch::Receiver<u64>,
-        stop: &mut watch::Receiver<bool>,
+        changes: &mut Changes,
     ) {
         let state = match self.gate {
             Some(state) => Input::Gate(state),
             None => Input::GateLost,
         };
+        self.tell_of_lane(current, &changes.conditions.borrow_and_update().clone());
         self.tell(current, Message::new(None, state, &self.lane.faculties));
         let patience = stop_patience(&self.lane.profile.limits);
         let mut stopping: Option<Instant> = None;
@@ -162,10 +183,13 @@ impl Conduct {
                     self.observer.time(self.at);
                     current.passage.on_time(self.at);
                 }
-                Ok(()) = officer_calls.changed() => {
+                Ok(()) = changes.officer_calls.changed() => {
                     self.tell(current, Message::new(None, Input::OfficerWanted, &self.lane.faculties));
                 }
-                changed = stop.changed(), if stopping.is_none() => {
+                Ok(()) = changes.conditions.changed() => {
+                    self.tell_of_lane(current, &changes.conditions.borrow_and_update().clone());
+                }
+                changed = changes.stop.changed(), if stopping.is_none() => {
                     if changed.is_err() {
                         return;
                     }
@@ -180,6 +204,13 @@ impl Conduct {
         }
         let now = self.now();
         self.observer.ended(now);
+    }
+
+    /// Tells the passage what of the lane is amiss; nothing, as long as nobody knows.
+    fn tell_of_lane(&mut self, current: &mut Current, board: &Board) {
+        if let Some(conditions) = board.conditions() {
+            self.tell(current, Message::new(None, Input::Conditions(conditions), &self.lane.faculties));
+        }
     }
 
     /// Tells the passage what happened, unless it concerns one that is over.

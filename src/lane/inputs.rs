@@ -11,12 +11,14 @@ use crate::chip::{
 use crate::document::Mrz;
 use crate::face::{FaceEngine, Reference};
 use crate::passage::{DocumentFindings, Event, GateState, LookupFindings};
+use crate::policy::Condition;
 use crate::record::wire::{DocumentStatus, LookupAnswer};
 use crate::trust::{self, Evidence, TrustStore};
 use image::RgbImage;
 use image::codecs::jpeg::JpegEncoder;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -110,6 +112,8 @@ pub enum Input {
     Central(Result<LookupAnswer, LookupFailure>),
     /// Whether the outcome is durable.
     Stored(bool),
+    /// What of the lane is amiss.
+    Conditions(BTreeSet<Condition>),
     /// The traveller asked for an officer.
     OfficerWanted,
     /// The lane shall stop.
@@ -148,6 +152,7 @@ pub fn understand(input: &Input, faculties: &Faculties) -> (Event, Option<Portra
         Input::Central(answer) => Event::LookedUp(looked_up(answer)),
         Input::Stored(true) => Event::OutcomeStored,
         Input::Stored(false) => Event::OutcomeNotStored,
+        Input::Conditions(conditions) => Event::Conditions(conditions.clone()),
         Input::OfficerWanted => Event::OfficerWanted,
         Input::Stop => Event::Stop,
     };

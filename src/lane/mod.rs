@@ -12,13 +12,17 @@
 //! gate        ─┤                                   ├─► central (look-up)
 //! central     ─┘                                   └─► outbox (outcome)
 //! ```
+mod conditions;
 mod conduct;
 mod inputs;
+mod monitor;
 mod observer;
 mod settings;
 mod threads;
 
+pub use conditions::*;
 pub use conduct::*;
 pub use inputs::*;
+pub use monitor::{DISK_LEAST, Monitor, free_bytes, plausible};
 pub use observer::*;
 pub use settings::*;

@@ -1,6 +1,7 @@
 //! A lane's settings, in TOML (`config/lane.toml` is a commented example), and what they bring up.
 
-use super::{Equipment, Faculties, Lane, Nobody, run};
+use super::monitor::{self, Surveyed};
+use super::{Conditions, Equipment, Faculties, Lane, Nobody, run};
 use crate::devices::camera::CameraSettings;
 use crate::devices::chip_reader::PcscReader;
 use crate::devices::gate::{GateSettings, ModbusGate};
@@ -244,7 +245,16 @@ impl Lane {
     ) -> anyhow::Result<(Lane, RunningUploader)> {
         let Connection { url, kit, back_off } = connection;
         let central = client(url, &kit)?;
+        let path = outbox.to_owned();
         let outbox = Arc::new(Mutex::new(Outbox::open(outbox, name, kit.record_key, OUTBOX_BYTES_MOST)?));
+        let conditions = Conditions::default();
+        let surveyed = Surveyed {
+            outbox_path: path,
+            outbox: outbox.clone(),
+            central: central.clone(),
+            certificate: kit.certificate_pem.clone(),
+        };
+        let monitor = monitor::start(surveyed, conditions.clone());
         let uploader = Uploader::start(central.clone(), outbox.clone(), back_off);
         let lane = Lane {
             name: name.to_owned(),
@@ -254,6 +264,8 @@ impl Lane {
             appended: uploader.wake(),
             central,
             sealing: kit.pictures,
+            conditions,
+            monitor,
         };
         Ok((lane, uploader))
     }

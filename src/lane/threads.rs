@@ -1,12 +1,13 @@
 //! The devices' threads. Each owns one device, gives inputs, takes orders through a bounded channel, and
 //! ends when its lane is gone.
 
+use super::conditions::Conditions;
 use super::inputs::{ChipHeard, Faculties, Film, Input, PortraitPicture, hear_chip, understand};
 use crate::chip::ChipRandom;
 use crate::devices::{Camera, CameraFault, ChipReader, Gate, GateFault, MrzReader, Screen};
 use crate::document::Mrz;
 use crate::passage::{Event, GateCommand, GateState};
-use crate::policy::ExitToken;
+use crate::policy::{Condition, ExitToken};
 use jiff::Timestamp;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
@@ -28,6 +29,8 @@ const PATIENCE: Duration = Duration::from_millis(500);
 const CHIP_PATIENCE: Duration = Duration::from_secs(4);
 /// How long a camera may be silent while filming.
 const CAMERA_PATIENCE: Duration = Duration::from_secs(2);
+/// How often an idle device is looked at.
+const LOOK_RHYTHM: Duration = Duration::from_secs(5);
 /// Pause before a broken device is tried again.
 const MEND_PAUSE: Duration = Duration::from_secs(1);
 
@@ -86,6 +89,7 @@ impl<T> Orders<T> {
 pub(super) struct Surroundings {
     pub inputs: Sender<Message>,
     pub faculties: Arc<Faculties>,
+    pub conditions: Conditions,
 }
 
 impl Surroundings {
@@ -162,13 +166,14 @@ pub(super) fn mrz_reader(mut reader: Box<dyn MrzReader>, around: Surroundings) -
         while !around.inputs.is_closed() {
             match reader.next_lines(PATIENCE) {
                 Ok(Some(lines)) => {
+                    around.conditions.note(Condition::ReaderLost, "MRZ reader", None);
                     if !around.send(None, Input::Lines(lines)) {
                         return;
                     }
                 }
-                Ok(None) => {}
+                Ok(None) => around.conditions.note(Condition::ReaderLost, "MRZ reader", None),
                 Err(fault) => {
-                    tracing::warn!(%fault, "MRZ reader");
+                    around.conditions.note(Condition::ReaderLost, "MRZ reader", Some(fault.to_string()));
                     thread::sleep(MEND_PAUSE);
                 }
             }
@@ -184,7 +189,17 @@ pub(super) fn chip_reader(
     around: Surroundings,
 ) -> std::io::Result<Orders<ChipOrder>> {
     start("chip reader", move |orders: Receiver<ChipOrder>| {
-        for order in orders {
+        loop {
+            let order = match orders.recv_timeout(LOOK_RHYTHM) {
+                Ok(order) => order,
+                Err(RecvTimeoutError::Disconnected) => return,
+                Err(RecvTimeoutError::Timeout) => {
+                    let fault = reader.wait_for_card(Duration::ZERO).err();
+                    let amiss = fault.map(|fault| fault.to_string());
+                    around.conditions.note(Condition::ReaderLost, "chip reader", amiss);
+                    continue;
+                }
+            };
             let heard = talk(reader.as_mut(), &order.printed, &around.faculties);
             let message = Message {
                 passage: Some(order.passage),
@@ -228,30 +243,36 @@ pub(super) fn camera(
 ) -> std::io::Result<Orders<CameraOrder>> {
     start("camera", move |orders: Receiver<CameraOrder>| {
         let mut filming: Option<u64> = None;
+        let mut lost = false;
         loop {
-            let order = if filming.is_some() {
-                orders.try_recv().map_err(|e| e == std::sync::mpsc::TryRecvError::Disconnected)
-            } else {
-                orders.recv().map_err(|_| true)
-            };
-            match order {
+            // While nobody is filmed the camera is looked at now and then, once it was lost.
+            let patience = if filming.is_some() { Duration::ZERO } else { LOOK_RHYTHM };
+            match orders.recv_timeout(patience) {
                 Ok(CameraOrder::Start(passage)) => filming = Some(passage),
                 Ok(CameraOrder::Stop) => {
                     filming = None;
                     screen.live_view(None);
                 }
-                Err(true) => return,
-                Err(false) => {}
+                Err(RecvTimeoutError::Disconnected) => return,
+                Err(RecvTimeoutError::Timeout) => {}
             }
-            let Some(passage) = filming else { continue };
+            let Some(passage) = filming else {
+                if lost {
+                    lost = camera.next_frame(CAMERA_PATIENCE).is_err();
+                    if !lost {
+                        around.conditions.note(Condition::CameraLost, "camera", None);
+                    }
+                }
+                continue;
+            };
             let input = match camera.next_frame(CAMERA_PATIENCE).and_then(film) {
                 Ok(film) => {
                     screen.live_view(Some(film.jpeg.clone()));
                     Input::Frame(Arc::new(film))
                 }
                 Err(fault) => {
-                    tracing::warn!(%fault, "camera");
-                    filming = None;
+                    around.conditions.note(Condition::CameraLost, "camera", Some(fault.to_string()));
+                    (filming, lost) = (None, true);
                     screen.live_view(None);
                     Input::CaptureFailed(crate::check::Reason::CameraLost)
                 }

@@ -8,7 +8,7 @@ use super::{
 use crate::check::{Check, CheckId, CheckResult, Reason};
 use crate::document::Mrz;
 use crate::face::{FrameFindings, Fusion};
-use crate::policy::{self, ExitToken, PassageId, Profile};
+use crate::policy::{self, ExitToken, PassageId, Profile, Standing};
 use jiff::{SignedDuration, Timestamp};
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -36,6 +36,8 @@ pub(super) struct Journey {
     began: Option<Moment>,
     /// What the gate said last; `None` while it does not answer.
     pub(super) gate: Option<GateState>,
+    /// How the lane stands; `None` until it has looked.
+    standing: Option<Standing>,
     /// Whether the last command to the entrance was to open.
     pub(super) entry_told_open: bool,
     /// Outcomes handed out whose storage is not answered yet.
@@ -65,6 +67,7 @@ impl Journey {
             origin: (started, now),
             began: None,
             gate: None,
+            standing: None,
             entry_told_open: false,
             stores_pending: 0,
             lookup: Lookup::NotAsked,
@@ -91,6 +94,9 @@ impl Journey {
         match event {
             Event::Gate(state) => self.gate = Some(*state),
             Event::GateLost => self.gate = None,
+            Event::Conditions(conditions) => {
+                self.standing = Some(policy::standing(&self.profile, conditions));
+            }
             Event::OutcomeStored | Event::OutcomeNotStored => {
                 self.stores_pending = self.stores_pending.saturating_sub(1);
             }
@@ -174,8 +180,23 @@ impl Journey {
         }
     }
 
+    /// Why the traveller may not come in; empty when the entrance may open.
     pub(super) fn entrance(&self) -> Vec<Reason> {
-        policy::entrance(&self.profile, &self.checks)
+        let mut reasons = policy::entrance(&self.profile, &self.checks);
+        reasons.extend(self.against_admission());
+        policy::in_order(reasons)
+    }
+
+    /// Whether nobody may begin because of the lane itself.
+    pub(super) fn lane_closed(&self) -> bool {
+        self.standing.as_ref().is_none_or(|standing| !standing.closed.is_empty())
+    }
+
+    /// Why the lane itself lets nobody through.
+    fn against_admission(&self) -> Vec<Reason> {
+        // Nobody begins before the lane has looked; were it so, nobody would be let through.
+        let unknown = || vec![Reason::CheckMissing];
+        self.standing.as_ref().map_or_else(unknown, |standing| standing.against_admission.clone())
     }
 
     /// Asks central about the document.
@@ -232,9 +253,11 @@ impl Journey {
     /// The verdict over everything found; `Err` with the reasons of a referral.
     pub(super) fn decide(&mut self) -> Result<ExitToken, Vec<Reason>> {
         self.close_face(true);
+        let amiss = self.against_admission();
         match policy::decide(&self.profile, &self.id, &self.checks) {
-            policy::Verdict::Admit(token) => Ok(token),
-            policy::Verdict::Refer(reasons) => Err(reasons),
+            policy::Verdict::Admit(token) if amiss.is_empty() => Ok(token),
+            policy::Verdict::Admit(_) => Err(amiss),
+            policy::Verdict::Refer(reasons) => Err(policy::in_order([reasons, amiss].concat())),
         }
     }
 

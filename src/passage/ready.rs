@@ -42,6 +42,7 @@ impl Ready {
                 journey.wish(Effect::Ended);
                 return State::Ended;
             }
+            Event::Conditions(_) if journey.has_begun() => {}
             // A traveller who has begun is not left standing before a gate that went out of service.
             Event::Gate(_) | Event::GateLost if journey.has_begun() => {
                 let reason = journey.gate.map_or(Some(Reason::GateLost), |gate| gate.against_entering());
@@ -49,7 +50,12 @@ impl Ready {
                     return journey.refer(reason, now);
                 }
             }
-            Event::Gate(state) => self.look(state, journey),
+            Event::Gate(_) | Event::Conditions(_) => {
+                // A gate that was not heard yet is told of by itself.
+                if let Some(gate) = journey.gate {
+                    self.look(gate, journey);
+                }
+            }
             Event::GateLost => self.close(journey),
             _ => {}
         }
@@ -84,7 +90,7 @@ impl Ready {
     }
 
     fn look(&mut self, gate: GateState, journey: &mut Journey) {
-        if gate.against_entering().is_none() {
+        if gate.against_entering().is_none() && !journey.lane_closed() {
             self.tidied = false;
             if self.open != Some(true) {
                 self.open = Some(true);

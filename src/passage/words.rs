@@ -4,8 +4,9 @@ use super::{GateCommand, GateState};
 use crate::check::{Check, Reason};
 use crate::document::Mrz;
 use crate::face::{FrameFindings, QualityFlaw, Reference};
-use crate::policy::{ExitToken, PassageId};
+use crate::policy::{Condition, ExitToken, PassageId};
 use jiff::Timestamp;
+use std::collections::BTreeSet;
 
 /// Milliseconds on the lane's monotonic clock.
 #[derive(
@@ -68,6 +69,8 @@ pub enum Event {
     OutcomeStored,
     /// The outcome could not be made durable.
     OutcomeNotStored,
+    /// What of the lane is amiss; said at the passage's start and at every change.
+    Conditions(BTreeSet<Condition>),
     /// The traveller touched "call an officer".
     OfficerWanted,
     /// The lane is to stop in order: out of service.

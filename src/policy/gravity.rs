@@ -89,6 +89,7 @@ fn gravity(reason: Reason) -> Gravity {
         }
 
         GateLost | GateFault | CameraLost | ReaderLost | OutcomeNotDurable | FaceEngineFailed
-        | LaneStopping | CheckMissing => Gravity::Lane,
+        | LaneStopping | CheckMissing | LivenessModelMissing | DiskNearlyFull | ClockWrong
+        | CertificateExpiring => Gravity::Lane,
     }
 }

@@ -7,9 +7,11 @@
 //! house say when they are wrong is in [`config`].
 pub mod config;
 mod decide;
+mod degraded;
 mod gravity;
 mod profile;
 
 pub use config::ConfigError;
 pub use decide::*;
+pub use degraded::*;
 pub use profile::*;

@@ -4,6 +4,7 @@
 //! operator. An operator may ask for more, and for less down to [`FLOOR`], never below.
 
 use super::config::{ConfigError, read_toml};
+use super::degraded::{Condition, Response};
 use crate::check::CheckId;
 use crate::face::FaceRules;
 use std::collections::BTreeMap;
@@ -20,22 +21,12 @@ pub enum Demand {
     Evaluatory,
 }
 
-/// What is decided when central cannot be asked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum OfflineRule {
-    /// An officer decides.
-    Refer,
-}
-
 /// What this gate asks for. Unknown keys are refused.
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Profile {
     /// Name, as records carry it.
     pub name: String,
-    /// When central cannot be asked.
-    pub offline: OfflineRule,
     /// Demand for each check. A check without entry is mandatory; read it by [`Profile::demand`].
     #[serde(default)]
     pub checks: BTreeMap<CheckId, Demand>,
@@ -43,6 +34,9 @@ pub struct Profile {
     pub face: FaceRules,
     /// Time limits of the passage, milliseconds.
     pub limits: Limits,
+    /// What follows when something of the lane is amiss; read it by [`Profile::response`].
+    #[serde(default)]
+    pub degraded: BTreeMap<Condition, Response>,
 }
 
 /// Time limits of a passage, milliseconds.
@@ -129,7 +123,10 @@ impl Profile {
         if self.name.trim().is_empty() {
             return Some(("name".into(), "must not be empty".into()));
         }
-        self.demand_fault().or_else(|| self.face_fault()).or_else(|| self.limits.fault())
+        self.demand_fault()
+            .or_else(|| self.degraded_fault())
+            .or_else(|| self.face_fault())
+            .or_else(|| self.limits.fault())
     }
 
     fn demand_fault(&self) -> Option<(String, String)> {
@@ -137,6 +134,14 @@ impl Profile {
             self.checks.iter().find(|&(id, &demand)| FLOOR.contains(id) && demand != Demand::Mandatory)?;
         let key = serde_json::to_value(id).ok()?.as_str()?.to_owned();
         Some((format!("checks.{key}"), "cannot be less than mandatory at a gate".into()))
+    }
+
+    fn degraded_fault(&self) -> Option<(String, String)> {
+        let (id, _) = self.degraded.iter().find(|(condition, response)| **response < condition.mildest())?;
+        let named = |value: serde_json::Value| Some(value.as_str()?.to_owned());
+        let key = named(serde_json::to_value(id).ok()?)?;
+        let mildest = named(serde_json::to_value(id.mildest()).ok()?)?;
+        Some((format!("degraded.{key}"), format!("cannot be milder than \"{mildest}\"")))
     }
 
     fn face_fault(&self) -> Option<(String, String)> {

@@ -5,21 +5,21 @@ use crate::devices::PcscReader;
 use crate::devices::gate::ModbusGate;
 use crate::devices::mrz_reader::SerialMrzReader;
 use crate::face::ModelSet;
-use crate::lane::{LaneSettings, OUTBOX_BYTES_MOST, client, folder_files, trust_store};
+use crate::lane::{
+    LaneSettings, OUTBOX_BYTES_MOST, client, folder_files, free_bytes, plausible, trust_store,
+};
 use crate::outbox::Outbox;
 use anyhow::{Context, bail};
 use jiff::Timestamp;
 use std::fmt::Display;
 use std::net::TcpListener;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// Free space under which a lane should not run: more than a week of referred passages.
 const DISK_LEAST: u64 = 2 << 30;
 /// How long a device may take to show that it is there.
 const DEVICE_PATIENCE: Duration = Duration::from_secs(3);
-/// The clock cannot be right when it is before this release was written.
-const WRITTEN: &str = "2026-11-22T00:00:00Z";
 
 /// `egate doctor`.
 #[derive(Debug, clap::Args)]
@@ -90,10 +90,7 @@ impl Doctor {
         });
         self.look("clock", "set the clock, or the time service that sets it", || {
             let now = Timestamp::now();
-            if now < WRITTEN.parse::<Timestamp>()? {
-                bail!("{now} is before this software was written");
-            }
-            Ok(now)
+            plausible(now).map(|()| now)
         });
         self.look("models", "run `make setup`, which fetches and verifies runtime and models", || {
             ModelSet::under(&settings.var, 1)
@@ -109,8 +106,7 @@ impl Doctor {
             Ok(format!("{} files", files.len()))
         });
         self.look("disk", "make room: what is not stored lets nobody through", || {
-            let folder = settings.outbox.parent().filter(|p| !p.as_os_str().is_empty());
-            let free = free_bytes(folder.unwrap_or(Path::new(".")))?;
+            let free = free_bytes(&settings.outbox)?;
             if free < DISK_LEAST {
                 bail!("{} MiB free, at least {} MiB wanted", free >> 20, DISK_LEAST >> 20);
             }
@@ -164,9 +160,4 @@ impl Doctor {
             Ok(format!("{} is free", settings.screen.listen))
         });
     }
-}
-
-fn free_bytes(folder: &Path) -> anyhow::Result<u64> {
-    let at = rustix::fs::statvfs(folder).with_context(|| format!("{}", folder.display()))?;
-    Ok(at.f_bavail.saturating_mul(at.f_frsize))
 }

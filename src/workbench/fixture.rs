@@ -9,6 +9,7 @@
 //! | `frames/`, `frames.jsonl` | the camera's pictures as analysed, and when |
 //! | `gate.jsonl` | contacts of the gate |
 //! | `central.jsonl` | central's answers; whether the outcome was durable |
+//! | `lane.jsonl` | what of the lane was amiss |
 //! | `clock.jsonl` | moments at which the passage was told the time |
 //! | `deeds.jsonl` | what the lane did: prompts, doors, lamps, chip, camera, central |
 //! | `trust/` | certificates and revocation lists that the lane trusted |
@@ -19,12 +20,13 @@
 use crate::check::Reason;
 use crate::lane::{ChipTrace, Deed, Exchange, Film, Input, LookupFailure};
 use crate::passage::{Ending, GateState, Moment};
-use crate::policy::Profile;
+use crate::policy::{Condition, Profile};
 use crate::record::wire::LookupAnswer;
 use anyhow::{Context, bail};
 use jiff::Timestamp;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::Write;
 use std::path::Path;
@@ -141,6 +143,12 @@ enum CentralLine {
 
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+enum LaneLine {
+    Conditions(BTreeSet<Condition>),
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 enum DeedLine {
     Did(Deed),
 }
@@ -159,6 +167,7 @@ struct Files {
     frames: String,
     gate: String,
     central: String,
+    lane: String,
     clock: String,
     deeds: String,
 }
@@ -199,6 +208,7 @@ impl Fixture {
             ("frames.jsonl", &files.frames),
             ("gate.jsonl", &files.gate),
             ("central.jsonl", &files.central),
+            ("lane.jsonl", &files.lane),
             ("clock.jsonl", &files.clock),
             ("deeds.jsonl", &files.deeds),
         ] {
@@ -272,6 +282,9 @@ fn write_heard(files: &mut Files, frames: &Path, n: usize, at: Moment, heard: &H
         Input::Central(Ok(answer)) => line(&mut files.central, n, at, CentralLine::Answer(answer.clone())),
         Input::Central(Err(failure)) => line(&mut files.central, n, at, CentralLine::NoAnswer(*failure)),
         Input::Stored(stored) => line(&mut files.central, n, at, CentralLine::Stored(*stored)),
+        Input::Conditions(conditions) => {
+            line(&mut files.lane, n, at, LaneLine::Conditions(conditions.clone()))
+        }
     }
 }
 
@@ -312,6 +325,9 @@ fn read_heard(folder: &Path, heard: &mut Vec<Numbered>) -> anyhow::Result<()> {
             CentralLine::NoAnswer(failure) => put(n, at, Input::Central(Err(failure))),
             CentralLine::Stored(stored) => put(n, at, Input::Stored(stored)),
         }
+    }
+    for Line { n, at, what: LaneLine::Conditions(conditions) } in lines(&folder.join("lane.jsonl"))? {
+        put(n, at, Input::Conditions(conditions));
     }
     let mut session: Option<ChipTrace> = None;
     for Line { n, at, what } in lines(&folder.join("chip.jsonl"))? {

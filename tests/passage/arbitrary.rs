@@ -3,8 +3,9 @@
 use crate::desk::{Desk, document_checks, examined, idle, lines, looked_up};
 use egate::check::{Check, Reason};
 use egate::passage::{Door, Effect, Ending, Event, GateState, LookupFindings, Moment};
-use egate::policy::Profile;
+use egate::policy::{Condition, Profile};
 use proptest::prelude::*;
+use std::collections::BTreeSet;
 
 /// One thing that happens.
 #[derive(Debug, Clone)]
@@ -51,7 +52,7 @@ fn any_act() -> impl Strategy<Value = (Act, u64)> {
     let act = prop_oneof![
         40 => Just(Act::Help),
         2 => any_gate().prop_map(Act::Gate),
-        2 => (0u8..14).prop_map(Act::Other),
+        2 => (0u8..16).prop_map(Act::Other),
         1 => Just(Act::Wait),
     ];
     let pause = prop_oneof![12 => 0u64..400, 1 => 0u64..30_000];
@@ -72,6 +73,8 @@ fn event(number: u8) -> Event {
         9 | 10 => Event::OutcomeStored,
         11 => Event::OutcomeNotStored,
         12 => Event::OfficerWanted,
+        13 => Event::Conditions(BTreeSet::from([Condition::CentralUnreachable])),
+        14 => Event::Conditions(BTreeSet::new()),
         _ => Event::Stop,
     }
 }
@@ -80,7 +83,7 @@ fn event(number: u8) -> Event {
 fn help(desk: &Desk, frame: u64) -> Vec<Event> {
     let mut gate = desk.gate;
     match desk.state() {
-        "ready" => return vec![Event::Gate(idle()), lines()],
+        "ready" => return vec![Event::Conditions(BTreeSet::new()), Event::Gate(idle()), lines()],
         "reading" => return vec![examined(document_checks())],
         "capturing" if gate.cabin == Some(1) => {
             return vec![looked_up(), Event::Frame(Box::new(crate::desk::frame(frame, 0.8, 0.02)))];
@@ -111,6 +114,8 @@ struct Watch {
     exit_opened: bool,
     exit_shut_since: bool,
     emergency_since: bool,
+    /// Whether the lane was known to be sound at the last event.
+    sound: bool,
 }
 
 impl Watch {
@@ -122,6 +127,7 @@ impl Watch {
                 self.emergency_since |= self.exit_opened && state.emergency();
             }
             Event::GateLost => self.gate = None,
+            Event::Conditions(conditions) => self.sound = conditions.is_empty(),
             Event::OutcomeStored if self.admission_handed_out => self.admission_stored = true,
             _ => {}
         }
@@ -132,6 +138,7 @@ impl Watch {
             match effect {
                 Effect::Store(outcome) if outcome.ending == Ending::Admitted => {
                     assert!(!self.admission_handed_out, "admitted twice");
+                    assert!(self.sound, "admitted while the lane was amiss");
                     self.admission_handed_out = true;
                 }
                 Effect::Store(outcome) => assert!(!outcome.reasons.is_empty(), "refused without a reason"),
@@ -156,7 +163,7 @@ impl Watch {
 }
 
 fn play(acts: &[(Act, u64)]) -> (Desk, Watch) {
-    let mut desk = Desk::silent();
+    let mut desk = Desk::unaware();
     let mut watch = Watch::default();
     for (number, (act, pause)) in acts.iter().enumerate() {
         desk.wait(*pause);

@@ -8,6 +8,7 @@ use egate::passage::{
     Passage, Prompt,
 };
 use egate::policy::{ENTRANCE, PassageId, Profile};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// The specimen of Doc 9303-4, appendix A.
@@ -91,8 +92,15 @@ impl Desk {
         desk
     }
 
-    /// A passage that was told nothing yet.
+    /// A passage that was told that nothing is amiss, and nothing of the gate yet.
     pub(crate) fn silent() -> Desk {
+        let mut desk = Desk::unaware();
+        desk.hear(Event::Conditions(BTreeSet::new()));
+        desk
+    }
+
+    /// A passage that was told nothing yet.
+    pub(crate) fn unaware() -> Desk {
         let started = "2026-01-05T10:00:00Z".parse().unwrap();
         let passage =
             Passage::new(PassageId(ID.into()), Arc::new(Profile::default()), started, Moment(1_000));
