@@ -1,9 +1,11 @@
 //! The task that owns the passage: tells it what happened, carries out what it wishes.
 
 use super::conditions::{Board, Conditions};
+use super::health::Tally;
 use super::inputs::{Faculties, Film, Input, LookupFailure, PortraitPicture};
 use super::monitor::Monitor;
 use super::observer::{Deed, Observer};
+use super::service::Service;
 use super::threads::{
     self, CameraOrder, ChipOrder, GateOrder, INPUTS_WAITING, Message, Orders, Surroundings,
 };
@@ -60,6 +62,8 @@ pub struct Lane {
     pub sealing: SealingPublicKey,
     /// What of the lane is amiss.
     pub conditions: Conditions,
+    /// Passages since the start.
+    pub tally: Tally,
     /// Looks at the lane's surroundings.
     pub monitor: Monitor,
 }
@@ -86,6 +90,7 @@ struct Changes {
     officer_calls: watch::Receiver<u64>,
     conditions: watch::Receiver<Board>,
     stop: watch::Receiver<bool>,
+    service: Service,
 }
 
 struct Conduct {
@@ -132,6 +137,7 @@ pub async fn run(
         officer_calls: equipment.officer_calls,
         conditions: conduct.lane.conditions.watch(),
         stop: stop.clone(),
+        service: Service::new(),
     };
     let mut number = 0;
     while !*stop.borrow() {
@@ -167,7 +173,7 @@ impl Conduct {
             Some(state) => Input::Gate(state),
             None => Input::GateLost,
         };
-        self.tell_of_lane(current, &changes.conditions.borrow_and_update().clone());
+        self.tell_of_lane(current, changes);
         self.tell(current, Message::new(None, state, &self.lane.faculties));
         let patience = stop_patience(&self.lane.profile.limits);
         let mut stopping: Option<Instant> = None;
@@ -187,13 +193,15 @@ impl Conduct {
                     self.tell(current, Message::new(None, Input::OfficerWanted, &self.lane.faculties));
                 }
                 Ok(()) = changes.conditions.changed() => {
-                    self.tell_of_lane(current, &changes.conditions.borrow_and_update().clone());
+                    self.tell_of_lane(current, changes);
                 }
+                () = changes.service.beat() => changes.service.alive(),
                 changed = changes.stop.changed(), if stopping.is_none() => {
                     if changed.is_err() {
                         return;
                     }
                     stopping = Some(Instant::now());
+                    changes.service.stopping();
                     self.tell(current, Message::new(None, Input::Stop, &self.lane.faculties));
                 }
             }
@@ -207,8 +215,10 @@ impl Conduct {
     }
 
     /// Tells the passage what of the lane is amiss; nothing, as long as nobody knows.
-    fn tell_of_lane(&mut self, current: &mut Current, board: &Board) {
-        if let Some(conditions) = board.conditions() {
+    fn tell_of_lane(&mut self, current: &mut Current, changes: &mut Changes) {
+        let known = changes.conditions.borrow_and_update().conditions();
+        if let Some(conditions) = known {
+            changes.service.ready();
             self.tell(current, Message::new(None, Input::Conditions(conditions), &self.lane.faculties));
         }
     }
@@ -257,6 +267,7 @@ impl Conduct {
                 Effect::StopCapture => self.hands.camera.give(CameraOrder::Stop),
                 Effect::Store(outcome) => {
                     self.observer.outcome(self.at, &outcome);
+                    self.lane.tally.count(&outcome);
                     self.store(current, outcome);
                 }
                 Effect::Ended => over = true,

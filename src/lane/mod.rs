@@ -14,14 +14,17 @@
 //! ```
 mod conditions;
 mod conduct;
+mod health;
 mod inputs;
 mod monitor;
 mod observer;
+mod service;
 mod settings;
 mod threads;
 
 pub use conditions::*;
 pub use conduct::*;
+pub use health::*;
 pub use inputs::*;
 pub use monitor::{DISK_LEAST, Monitor, free_bytes, plausible};
 pub use observer::*;

@@ -1,7 +1,7 @@
 //! A lane's settings, in TOML (`config/lane.toml` is a commented example), and what they bring up.
 
 use super::monitor::{self, Surveyed};
-use super::{Conditions, Equipment, Faculties, Lane, Nobody, run};
+use super::{Conditions, Equipment, Faculties, Health, HealthSettings, Lane, Nobody, Tally, run};
 use crate::devices::camera::CameraSettings;
 use crate::devices::chip_reader::PcscReader;
 use crate::devices::gate::{GateSettings, ModbusGate};
@@ -78,6 +78,9 @@ pub struct LaneSettings {
     /// Traveller's screen.
     #[serde(default)]
     pub screen: ScreenSettings,
+    /// Health and metrics.
+    #[serde(default)]
+    pub health: HealthSettings,
 }
 
 impl LaneSettings {
@@ -190,6 +193,13 @@ pub fn serve(args: &LaneArgs) -> anyhow::Result<bool> {
         };
         let central = Connection { url: &settings.central, kit, back_off: BackOff::default() };
         let (lane, uploader) = Lane::connect(&settings.name, profile, faculties, &settings.outbox, central)?;
+        let health = Health {
+            conditions: lane.conditions.clone(),
+            profile: lane.profile.clone(),
+            outbox: lane.outbox.clone(),
+            tally: lane.tally.clone(),
+        };
+        eprintln!("health: http://{}/healthz", health.serve(&settings.health).await?);
         let (stop, stopped) = watch::channel(false);
         let mut lane = tokio::spawn(run(lane, equipment, Box::new(Nobody), stopped));
         tokio::select! {
@@ -265,6 +275,7 @@ impl Lane {
             central,
             sealing: kit.pictures,
             conditions,
+            tally: Tally::default(),
             monitor,
         };
         Ok((lane, uploader))

@@ -113,8 +113,8 @@ mod tests {
 
     #[test]
     fn no_table_makes_a_condition_milder_than_it_may_be() {
-        let mut profile = Profile::default();
-        profile.degraded = Condition::ALL.map(|condition| (condition, Response::Warn)).into();
+        let degraded = Condition::ALL.map(|condition| (condition, Response::Warn)).into();
+        let mut profile = Profile { degraded, ..Profile::default() };
         for condition in Condition::ALL {
             assert_eq!(profile.response(condition), condition.mildest());
         }
