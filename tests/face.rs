@@ -53,7 +53,7 @@ fn pictures_of_one_person_are_alike_and_of_two_people_are_not() {
     let mut template = |name: &str| engine.reference(&picture(name)).unwrap().template;
     let same = ["obama.jpg", "obama2.jpg", "obama3.jpg"].map(&mut template);
     let others = ["biden.jpg", "astronaut.png"].map(&mut template);
-    let threshold = FaceRules::default().match_threshold;
+    let threshold = FaceRules::default().match_threshold();
     for (n, a) in same.iter().enumerate() {
         assert!((compare(a, a) - 1.0).abs() < 1e-5);
         for b in &same[n + 1..] {

@@ -278,10 +278,10 @@ fn a_mistyped_demand_is_answered_with_the_nearest() {
 #[test]
 fn thresholds_and_limits_out_of_range_are_refused_with_their_line() {
     for (from, to, key) in [
-        ("match_threshold = 0.399", "match_threshold = nan", "face.match_threshold"),
-        ("match_threshold = 0.399", "match_threshold = 0.0", "face.match_threshold"),
-        ("match_threshold = 0.399", "match_threshold = inf", "face.match_threshold"),
-        ("attack_threshold = 0.63", "attack_threshold = 1.5", "face.attack_threshold"),
+        ("false_match_rate = 0.0001", "false_match_rate = nan", "face.false_match_rate"),
+        ("false_match_rate = 0.0001", "false_match_rate = 0.0", "face.false_match_rate"),
+        ("false_match_rate = 0.0001", "false_match_rate = inf", "face.false_match_rate"),
+        ("bona_fide_error_rate = 0.02", "bona_fide_error_rate = 0.5", "face.bona_fide_error_rate"),
         ("frames_needed = 4", "frames_needed = 0", "face.frames_needed"),
         ("frames_most = 60", "frames_most = 2", "face.frames_most"),
         ("leave_ms = 15000", "leave_ms = 0", "limits.leave_ms"),
@@ -295,6 +295,7 @@ fn thresholds_and_limits_out_of_range_are_refused_with_their_line() {
 
 #[test]
 fn a_missing_threshold_is_named() {
-    let error = Profile::parse(&DEFAULT.replacen("match_threshold = 0.399", "", 1), "lane.toml").unwrap_err();
-    assert_eq!(error.key.as_deref(), Some("face.match_threshold"), "{error}");
+    let error =
+        Profile::parse(&DEFAULT.replacen("false_match_rate = 0.0001", "", 1), "lane.toml").unwrap_err();
+    assert_eq!(error.key.as_deref(), Some("face.false_match_rate"), "{error}");
 }

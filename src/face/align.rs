@@ -1,31 +1,19 @@
 //! Cutting faces out of pictures: squares of a given size, and the five-point alignment.
 //!
-//! In: a picture and where the face is. Out: numbers in a network's input buffer. Pixels outside the picture
-//! count as black in the alignment; crops are shifted to stay inside. Nothing here can fail but by a wrong
+//! In: a picture and where the face is. Out: numbers in a network's input buffer, as the manifest describes it.
+//! Pixels outside the picture count as black in the alignment; crops are shifted to stay inside. Nothing here can fail but by a wrong
 //! buffer length, which is checked.
 #![allow(clippy::indexing_slicing)] // number crunching: every index is bounded by a length checked above it
 
 use super::FaceError;
+use super::manifest::{Colours, Cut, Input, Layout};
+use super::runtime::Net;
 use fast_image_resize::images::ImageRef;
 use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer, images::Image};
 use image::RgbImage;
 
-/// Side of the aligned face, pixels.
-pub(super) const ALIGNED: usize = 112;
-
-/// Where the five points lie in an aligned face: the ArcFace template, which both embedders were trained on.
-const TEMPLATE: [[f32; 2]; 5] =
-    [[38.2946, 51.6963], [73.5318, 51.5014], [56.0252, 71.7366], [41.5493, 92.3655], [70.7299, 92.2041]];
-
 /// At most this many samples along each axis for one aligned pixel, so that large faces do not alias.
 const SAMPLES_MOST: f32 = 4.0;
-
-/// Order of colours in a network's input.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Order {
-    Rgb,
-    Bgr,
-}
 
 /// x ↦ a·x − b·y + tx, y ↦ b·x + a·y + ty: rotation, scale and shift.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -69,35 +57,51 @@ pub(super) fn least_squares(from: &[[f32; 2]; 5], to: &[[f32; 2]; 5]) -> Option<
     (finite && a.hypot(b) > f32::EPSILON).then_some(found)
 }
 
-/// The face turned and scaled so that its five points lie on the template; 112×112 RGB, row after row.
-pub(super) fn aligned(picture: &RgbImage, landmarks: &[[f32; 2]; 5]) -> Option<Vec<[f32; 3]>> {
-    // From template to picture: each aligned pixel asks where it comes from.
-    let back = least_squares(&TEMPLATE, landmarks)?;
-    let step = back.a.hypot(back.b);
-    let samples = step.round().clamp(1.0, SAMPLES_MOST) as usize;
-    let share = 1.0 / samples as f32;
-    let mut face = Vec::with_capacity(ALIGNED * ALIGNED);
-    for y in 0..ALIGNED {
-        for x in 0..ALIGNED {
-            let mut sum = [0f32; 3];
-            for sy in 0..samples {
-                for sx in 0..samples {
-                    let at = [
-                        x as f32 + (sx as f32 + 0.5) * share - 0.5,
-                        y as f32 + (sy as f32 + 0.5) * share - 0.5,
-                    ];
-                    let [px, py] = back.apply(at);
-                    let pixel = bilinear(picture, px, py);
-                    for (s, p) in sum.iter_mut().zip(pixel) {
-                        *s += p;
-                    }
-                }
+/// Cuts aligned faces, with its buffer kept between calls.
+pub(super) struct Aligner {
+    face: Vec<[f32; 3]>,
+}
+
+impl Aligner {
+    pub(super) fn new() -> Aligner {
+        Aligner { face: Vec::new() }
+    }
+
+    /// The face turned and scaled so that its five points lie on the input's; RGB, row after row. `None` when the
+    /// points lie in one place, or the input asks for no alignment.
+    pub(super) fn aligned(
+        &mut self,
+        picture: &RgbImage,
+        landmarks: &[[f32; 2]; 5],
+        input: &Input,
+    ) -> Option<&[[f32; 3]]> {
+        // From the input to the picture: each aligned pixel asks where it comes from.
+        let back = least_squares(input.points.as_ref()?, landmarks)?;
+        let samples = back.a.hypot(back.b).round().clamp(1.0, SAMPLES_MOST) as usize;
+        self.face.clear();
+        for y in 0..input.side {
+            for x in 0..input.side {
+                self.face.push(sampled(picture, &back, [x as f32, y as f32], samples));
             }
-            let weight = share * share;
-            face.push([sum[0] * weight, sum[1] * weight, sum[2] * weight]);
+        }
+        Some(&self.face)
+    }
+}
+
+/// Mean over `samples`×`samples` places within one aligned pixel.
+fn sampled(picture: &RgbImage, back: &Similarity, [x, y]: [f32; 2], samples: usize) -> [f32; 3] {
+    let share = 1.0 / samples as f32;
+    let mut sum = [0f32; 3];
+    for sy in 0..samples {
+        for sx in 0..samples {
+            let at = [x + (sx as f32 + 0.5) * share - 0.5, y + (sy as f32 + 0.5) * share - 0.5];
+            let [px, py] = back.apply(at);
+            for (s, p) in sum.iter_mut().zip(bilinear(picture, px, py)) {
+                *s += p;
+            }
         }
     }
-    Some(face)
+    sum.map(|s| s * share * share)
 }
 
 fn bilinear(picture: &RgbImage, x: f32, y: f32) -> [f32; 3] {
@@ -142,6 +146,32 @@ impl Window {
         let top = (f64::from(centre[1]) - height / 2.0).clamp(0.0, most_h - height);
         Window { left, top, width, height }
     }
+
+    /// What a network wants to see of the face in `bounds` (left, top, width, height).
+    pub(super) fn of(picture: &RgbImage, bounds: [f32; 4], cut: Cut) -> Window {
+        let [x, y, w, h] = bounds;
+        let centre = [x + w / 2.0, y + h / 2.0];
+        let (width, height) = (f64::from(w), f64::from(h));
+        let (most_w, most_h) = (f64::from(picture.width()), f64::from(picture.height()));
+        let square = |side: f64| {
+            let side = side.min(most_w).min(most_h);
+            Window::about(picture, centre, side, side)
+        };
+        match cut {
+            Cut::Letterbox | Cut::Aligned => Window { left: 0.0, top: 0.0, width: most_w, height: most_h },
+            Cut::Square(times) => square(width.max(height) * f64::from(times)),
+            Cut::SquareOfHeight(times) => square(height * f64::from(times)),
+            Cut::Box(times) => {
+                let times = f64::from(times).min(most_w / width.max(1.0)).min(most_h / height.max(1.0));
+                Window::about(picture, centre, width * times, height * times)
+            }
+        }
+    }
+
+    /// A point of the window, given as parts of its sides, in pixels of the picture.
+    pub(super) fn point(&self, [x, y]: [f32; 2]) -> [f32; 2] {
+        [(self.left + f64::from(x) * self.width) as f32, (self.top + f64::from(y) * self.height) as f32]
+    }
 }
 
 /// Resamples parts of pictures, with its buffers kept between calls.
@@ -162,7 +192,7 @@ impl Cutter {
         window: Window,
         (width, height): (u32, u32),
         how: ResizeAlg,
-    ) -> Result<&[u8], FaceError> {
+    ) -> Result<&[[u8; 3]], FaceError> {
         let fail = |why: String| FaceError::Inference { model: "resampling".into(), why };
         let source = ImageRef::new(picture.width(), picture.height(), picture.as_raw(), PixelType::U8x3)
             .map_err(|e| fail(e.to_string()))?;
@@ -172,7 +202,22 @@ impl Cutter {
         let options =
             ResizeOptions::new().resize_alg(how).crop(window.left, window.top, window.width, window.height);
         self.resizer.resize(&source, &mut target, &options).map_err(|e| fail(e.to_string()))?;
-        Ok(&self.small)
+        Ok(self.small.as_chunks::<3>().0)
+    }
+
+    /// The part of the picture that a network wants to see of a face, written into its input. Says which part.
+    pub(super) fn show(
+        &mut self,
+        net: &mut Net,
+        picture: &RgbImage,
+        bounds: [f32; 4],
+        mirrored: bool,
+    ) -> Result<Window, FaceError> {
+        let (input, buffer) = net.feed();
+        let window = Window::of(picture, bounds, input.cut);
+        let side = input.side as u32;
+        planes(self.cut(picture, window, (side, side), PLAIN)?, input, mirrored, buffer)?;
+        Ok(window)
     }
 }
 
@@ -182,58 +227,76 @@ pub(super) const PLAIN: ResizeAlg = ResizeAlg::Interpolation(FilterType::Bilinea
 /// Averaging over all pixels that contribute, for strong reduction.
 pub(super) const SMOOTH: ResizeAlg = ResizeAlg::Convolution(FilterType::Bilinear);
 
-/// Writes RGB bytes into a network's input, channel after channel, each value through `map(channel, value)`
-/// where channel 0, 1, 2 is red, green, blue.
-pub(super) fn planes(
-    pixels: &[u8],
-    input: &mut [f32],
-    order: Order,
-    map: impl Fn(usize, f32) -> f32,
+/// Writes RGB pixels into a network's input as its entry in the manifest says; `mirrored` turns left and right.
+pub(super) fn planes<P: Copy + Into<f32>>(
+    pixels: &[[P; 3]],
+    spec: &Input,
+    mirrored: bool,
+    buffer: &mut [f32],
 ) -> Result<(), FaceError> {
-    let plane = input.len() / 3;
-    if plane == 0 || pixels.len() != plane * 3 {
-        return Err(wrong_length(pixels.len() / 3, plane));
+    let (side, channels) = (spec.side, spec.channels());
+    let plane = side * side;
+    if pixels.len() != plane || buffer.len() != plane * channels {
+        return Err(FaceError::Inference {
+            model: "resampling".into(),
+            why: format!("{} pixels for an input of {plane}", pixels.len()),
+        });
     }
-    for (place, channel) in input.chunks_exact_mut(plane).enumerate() {
-        let colour = if order == Order::Rgb { place } else { 2 - place };
-        for (value, pixel) in channel.iter_mut().zip(pixels.chunks_exact(3)) {
-            *value = map(colour, f32::from(pixel[colour]));
+    // (value - mean) / divisor as one multiplication and one addition, which the compiler can widen.
+    let scale = spec.divisor.map(|d| 1.0 / d);
+    let shift: [f32; 3] = std::array::from_fn(|c| -spec.mean[c] * scale[c]);
+    let (step, start) = match spec.layout {
+        Layout::Nchw => (1, plane),
+        Layout::Nhwc => (channels, 1),
+    };
+    for place in 0..channels {
+        let colour = if spec.colours == Colours::Bgr { 2 - place } else { place };
+        for (row, line) in pixels.chunks_exact(side).enumerate() {
+            let target = buffer[place * start + row * side * step..].iter_mut().step_by(step).take(side);
+            let value = |pixel: &[P; 3]| {
+                let raw = if spec.colours == Colours::Grey { grey(*pixel) } else { pixel[colour].into() };
+                raw * scale[colour] + shift[colour]
+            };
+            if mirrored {
+                target.zip(line.iter().rev()).for_each(|(t, pixel)| *t = value(pixel));
+            } else {
+                target.zip(line).for_each(|(t, pixel)| *t = value(pixel));
+            }
         }
     }
     Ok(())
 }
 
-/// The same for an aligned face.
-pub(super) fn face_planes(
-    face: &[[f32; 3]],
-    input: &mut [f32],
-    order: Order,
-    map: impl Fn(f32) -> f32,
-) -> Result<(), FaceError> {
-    let plane = input.len() / 3;
-    if plane == 0 || face.len() != plane {
-        return Err(wrong_length(face.len(), plane));
-    }
-    for (place, channel) in input.chunks_exact_mut(plane).enumerate() {
-        let colour = if order == Order::Rgb { place } else { 2 - place };
-        for (value, pixel) in channel.iter_mut().zip(face) {
-            *value = map(pixel[colour]);
-        }
-    }
-    Ok(())
-}
-
-fn wrong_length(found: usize, wanted: usize) -> FaceError {
-    FaceError::Inference {
-        model: "resampling".into(),
-        why: format!("{found} pixels for an input of {wanted}"),
-    }
+/// Brightness of a pixel, ITU-R BT.601.
+pub(super) fn grey<P: Into<f32>>([red, green, blue]: [P; 3]) -> f32 {
+    0.299 * red.into() + 0.587 * green.into() + 0.114 * blue.into()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::face::manifest::{Manifest, Role};
     use proptest::prelude::*;
+
+    const TEMPLATE: [[f32; 2]; 5] =
+        [[38.2946, 51.6963], [73.5318, 51.5014], [56.0252, 71.7366], [41.5493, 92.3655], [70.7299, 92.2041]];
+
+    fn embedder() -> &'static Input {
+        &Manifest::shipped().unwrap().of(Role::Embedder).next().unwrap().input
+    }
+
+    fn small(colours: Colours, layout: Layout) -> Input {
+        Input {
+            side: 2,
+            colours,
+            layout,
+            mean: [1.0, 2.0, 3.0],
+            divisor: [1.0, 2.0, 4.0],
+            cut: Cut::Square(1.0),
+            points: None,
+            flip: false,
+        }
+    }
 
     proptest! {
         #[test]
@@ -260,7 +323,7 @@ mod tests {
         #[test]
         fn alignment_of_any_points_never_panics(points in proptest::array::uniform5(
             proptest::array::uniform2(proptest::num::f32::ANY))) {
-            let _ = aligned(&RgbImage::new(20, 20), &points);
+            let _ = Aligner::new().aligned(&RgbImage::new(20, 20), &points, embedder());
         }
     }
 
@@ -272,10 +335,46 @@ mod tests {
     #[test]
     fn a_face_already_on_the_template_is_copied() {
         let picture = RgbImage::from_fn(112, 112, |x, y| image::Rgb([x as u8, y as u8, 7]));
-        let face = aligned(&picture, &TEMPLATE).unwrap();
-        let pixel = face[50 * ALIGNED + 30];
+        let mut aligner = Aligner::new();
+        let pixel = aligner.aligned(&picture, &TEMPLATE, embedder()).unwrap()[50 * 112 + 30];
         assert!(
             (pixel[0] - 30.0).abs() < 0.01 && (pixel[1] - 50.0).abs() < 0.01 && (pixel[2] - 7.0).abs() < 0.01
         );
+    }
+
+    #[test]
+    fn pixels_go_where_the_manifest_says() {
+        let pixels = [[2u8, 6, 11], [3, 4, 7], [1, 2, 3], [1, 2, 3]];
+        let written = |colours, layout, mirrored| {
+            let spec = small(colours, layout);
+            let mut buffer = vec![9.0; 4 * spec.channels()];
+            planes(&pixels, &spec, mirrored, &mut buffer).unwrap();
+            buffer
+        };
+        let zeros = [0.0; 2];
+        let planar = [[1.0, 2.0].as_slice(), &zeros, &[2.0, 1.0], &zeros, &[2.0, 1.0], &zeros].concat();
+        assert_eq!(written(Colours::Rgb, Layout::Nchw, false), planar);
+        let interleaved = [[2.0, 2.0, 1.0].as_slice(), &[1.0, 1.0, 2.0], &[0.0; 6]].concat();
+        assert_eq!(written(Colours::Bgr, Layout::Nhwc, false), interleaved);
+        let turned = [[1.0, 1.0, 2.0].as_slice(), &[2.0, 2.0, 1.0], &[0.0; 6]].concat();
+        assert_eq!(written(Colours::Bgr, Layout::Nhwc, true), turned);
+        assert_eq!(written(Colours::Grey, Layout::Nchw, false).len(), 4);
+        assert!(planes(&pixels, &small(Colours::Rgb, Layout::Nchw), false, &mut [0.0; 3]).is_err());
+    }
+
+    #[test]
+    fn the_square_is_shifted_to_stay_inside_and_never_larger_than_the_picture() {
+        let picture = RgbImage::new(400, 600);
+        let near_rim = Window::of(&picture, [0.0, 0.0, 80.0, 100.0], Cut::SquareOfHeight(2.7));
+        assert!((near_rim.width - 270.0).abs() < 1e-3 && near_rim.left == 0.0 && near_rim.top == 0.0);
+        let large = Window::of(&picture, [0.0, 0.0, 300.0, 400.0], Cut::SquareOfHeight(2.7));
+        assert_eq!((large.width, large.height), (400.0, 400.0));
+    }
+
+    #[test]
+    fn the_box_keeps_its_shape_when_the_picture_is_too_small() {
+        let picture = RgbImage::new(400, 600);
+        let shrunk = Window::of(&picture, [100.0, 100.0, 200.0, 250.0], Cut::Box(4.0));
+        assert!((shrunk.width / shrunk.height - 0.8).abs() < 1e-6);
     }
 }

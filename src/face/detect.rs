@@ -1,33 +1,18 @@
 //! Finding faces: YuNet on a letterboxed picture.
 //!
 //! In: a picture. Out: faces with box, five points and score, best first, none twice, at most [`FACES_MOST`].
-#![allow(clippy::indexing_slicing)] // number crunching: output lengths are checked by `Net` against LEVELS
+#![allow(clippy::indexing_slicing)] // number crunching: output lengths are checked by `fits` and `Net`
 
 use super::FaceError;
 use super::align::{Cutter, SMOOTH, Window};
-use super::models::Net;
+use super::manifest::{Colours, Cut, Input, Layout, ModelEntry};
+use super::runtime::Net;
 use image::RgbImage;
 
-/// Side of the square that the detector looks at, pixels.
-pub(super) const SIDE: usize = 640;
-
-/// Names and lengths of the detector's outputs, three strides for each kind.
-pub(super) const OUTPUTS: [(&str, usize); 12] = [
-    ("cls_8", 6400),
-    ("cls_16", 1600),
-    ("cls_32", 400),
-    ("obj_8", 6400),
-    ("obj_16", 1600),
-    ("obj_32", 400),
-    ("bbox_8", 25600),
-    ("bbox_16", 6400),
-    ("bbox_32", 1600),
-    ("kps_8", 64000),
-    ("kps_16", 16000),
-    ("kps_32", 4000),
-];
-
 const STRIDES: [usize; 3] = [8, 16, 32];
+
+/// What the detector gives for each cell of a stride, in the manifest's order: class, object, box, five points.
+const NUMBERS: [usize; 4] = [1, 1, 4, 10];
 
 /// Score from which on something counts as a face. OpenCV's own examples take .6 to .9; the lower end, since a
 /// second person who goes unnoticed costs more than a frame that is thrown away.
@@ -73,6 +58,19 @@ impl Face {
     }
 }
 
+/// Whether an entry of the manifest is a detector of this kind.
+pub(super) fn fits(entry: &ModelEntry) -> bool {
+    let input = &entry.input;
+    let lengths = NUMBERS
+        .iter()
+        .flat_map(|numbers| STRIDES.iter().map(move |stride| (input.side / stride).pow(2) * numbers));
+    input.cut == Cut::Letterbox
+        && input.layout == Layout::Nchw
+        && input.colours != Colours::Grey
+        && input.side.is_multiple_of(32)
+        && lengths.eq(entry.output.iter().map(|output| output.length))
+}
+
 /// All faces in the picture, shown to the detector at `scale` (0 to 1) of the size that would fill its square.
 pub(super) fn detect(
     net: &mut Net,
@@ -80,39 +78,40 @@ pub(super) fn detect(
     picture: &RgbImage,
     scale: f32,
 ) -> Result<Vec<Face>, FaceError> {
+    let (input, buffer) = net.feed();
+    let square = input.side;
     let longest = picture.width().max(picture.height()).max(1) as f32;
-    let zoom = SIDE as f32 * scale / longest;
-    let side = |length: u32| ((length as f32 * zoom).round() as usize).clamp(1, SIDE);
+    let zoom = square as f32 * scale / longest;
+    let side = |length: u32| ((length as f32 * zoom).round() as usize).clamp(1, square);
     let (width, height) = (side(picture.width()), side(picture.height()));
-    let whole = Window {
-        left: 0.0,
-        top: 0.0,
-        width: f64::from(picture.width()),
-        height: f64::from(picture.height()),
-    };
+    let whole = Window::of(picture, [0.0; 4], input.cut);
     let pixels = cutter.cut(picture, whole, (width as u32, height as u32), SMOOTH)?;
-    letterbox(pixels, width, net.input());
+    letterbox(pixels, width, input, buffer);
     net.run()?;
-    Ok(suppressed(candidates(net, 1.0 / zoom)))
+    Ok(suppressed(candidates(net, square, 1.0 / zoom)))
 }
 
-/// Blue, green, red planes with the picture at the top left and black elsewhere.
-fn letterbox(pixels: &[u8], width: usize, input: &mut [f32]) {
-    input.fill(0.0);
-    for (place, plane) in input.chunks_exact_mut(SIDE * SIDE).take(3).enumerate() {
-        for (row, line) in plane.chunks_exact_mut(SIDE).zip(pixels.chunks_exact(width * 3)) {
-            for (value, pixel) in row.iter_mut().zip(line.chunks_exact(3)) {
-                *value = f32::from(pixel[2 - place]);
-            }
+/// The input's planes with the picture at the top left and black elsewhere.
+fn letterbox(pixels: &[[u8; 3]], width: usize, input: &Input, buffer: &mut [f32]) {
+    let side = input.side;
+    for (place, plane) in buffer.chunks_exact_mut(side * side).take(3).enumerate() {
+        let colour = if input.colours == Colours::Bgr { 2 - place } else { place };
+        let height = pixels.len() / width;
+        let (shown, below) = plane.split_at_mut(height * side);
+        below.fill(0.0);
+        for (row, line) in shown.chunks_exact_mut(side).zip(pixels.chunks_exact(width)) {
+            let (left, right) = row.split_at_mut(width);
+            left.iter_mut().zip(line).for_each(|(value, pixel)| *value = f32::from(pixel[colour]));
+            right.fill(0.0);
         }
     }
 }
 
 /// Everything above the least score, in pixels of the picture.
-fn candidates(net: &Net, unzoom: f32) -> Vec<Face> {
+fn candidates(net: &Net, side: usize, unzoom: f32) -> Vec<Face> {
     let mut found = Vec::new();
     for (level, stride) in STRIDES.into_iter().enumerate() {
-        let columns = SIDE / stride;
+        let columns = side / stride;
         let (cls, obj) = (net.output(level), net.output(3 + level));
         let (boxes, points) = (net.output(6 + level), net.output(9 + level));
         for (cell, (c, o)) in cls.iter().zip(obj).enumerate() {
@@ -157,6 +156,7 @@ fn suppressed(mut faces: Vec<Face>) -> Vec<Face> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::face::manifest::{Manifest, Role};
 
     fn face(x: f32, score: f32) -> Face {
         Face { bounds: [x, 0.0, 100.0, 100.0], landmarks: [[0.0; 2]; 5], score }
@@ -176,9 +176,22 @@ mod tests {
 
     #[test]
     fn the_letterbox_is_blue_green_red_with_black_around() {
-        let mut input = vec![9.0; 3 * SIDE * SIDE];
-        letterbox(&[1, 2, 3, 4, 5, 6], 1, &mut input);
-        assert_eq!((input[0], input[SIDE], input[1], input[2 * SIDE]), (3.0, 6.0, 0.0, 0.0));
-        assert_eq!(input[2 * SIDE * SIDE], 1.0);
+        let entry = Manifest::shipped().unwrap().of(Role::Detector).next().unwrap();
+        let side = entry.input.side;
+        let mut buffer = vec![9.0; 3 * side * side];
+        letterbox(&[[1, 2, 3], [4, 5, 6]], 1, &entry.input, &mut buffer);
+        assert_eq!((buffer[0], buffer[side], buffer[1], buffer[2 * side]), (3.0, 6.0, 0.0, 0.0));
+        assert_eq!(buffer[2 * side * side], 1.0);
+    }
+
+    #[test]
+    fn a_detector_of_another_kind_does_not_fit() {
+        let mut entry = Manifest::shipped().unwrap().of(Role::Detector).next().unwrap().clone();
+        assert!(fits(&entry));
+        entry.input.side = 320;
+        assert!(!fits(&entry));
+        entry.input.side = 640;
+        entry.output.pop();
+        assert!(!fits(&entry));
     }
 }

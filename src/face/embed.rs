@@ -1,39 +1,29 @@
 //! From an aligned face to a template, and from two templates to a similarity.
 //!
-//! Both embedders see the same aligned face. Each embedding has length one; a network that answers with a vector
-//! that cannot be brought to length one is an error, never a template.
+//! Every embedder of the manifest sees the face. Each embedding is brought to length one and weighed by the square
+//! root of its embedder's weight; put behind each other and brought to length one again, the cosine of two such
+//! templates is the weighted mean of the embedders' cosines, however many there are and however long they are.
 
 use super::FaceError;
-use super::align::{Order, face_planes};
-use super::models::Net;
-
-/// Numbers in SFace's embedding.
-pub(super) const SFACE_LENGTH: usize = 128;
-/// Numbers in the second embedder's.
-pub(super) const SECOND_LENGTH: usize = 512;
-
-/// Weight of the second embedder beside SFace's one. With .319 the false non-match rate on LFW was lowest.
-const SECOND_WEIGHT: f32 = 0.319;
+use super::align::{Aligner, planes};
+use super::runtime::Net;
+use image::RgbImage;
 
 /// The similarity of what cannot be compared.
 const LEAST_ALIKE: f32 = -1.0;
 
-/// An embedding of unit length for each matcher of the fused comparison.
+/// What faces are compared by: one vector of length one.
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+#[serde(transparent)]
 pub struct Template {
-    /// SFace, 128 numbers, L2-normalised.
-    pub sface: Vec<f32>,
-    /// The second embedder, L2-normalised.
-    pub second: Vec<f32>,
+    /// Weighed embeddings of all embedders, one after the other.
+    pub values: Vec<f32>,
 }
 
-/// Similarity of two templates in [-1, 1]: (cos SFace + 0.319·cos second)/1.319. Templates of unequal length or
-/// with numbers that are not finite are as unlike as can be: -1.
+/// Similarity of two templates in [-1, 1], higher is more alike. Templates of unequal length or with numbers that
+/// are not finite are as unlike as can be: -1.
 pub fn compare(a: &Template, b: &Template) -> f32 {
-    match (cosine(&a.sface, &b.sface), cosine(&a.second, &b.second)) {
-        (Some(first), Some(second)) => (first + SECOND_WEIGHT * second) / (1.0 + SECOND_WEIGHT),
-        _ => LEAST_ALIKE,
-    }
+    cosine(&a.values, &b.values).unwrap_or(LEAST_ALIKE)
 }
 
 /// Cosine of two vectors; `None` where there is none. Divides by the lengths although the engine's templates
@@ -53,13 +43,48 @@ fn cosine(a: &[f32], b: &[f32]) -> Option<f32> {
     cosine.is_finite().then(|| cosine.clamp(-1.0, 1.0))
 }
 
-/// The template of an aligned face.
-pub(super) fn template(sface: &mut Net, second: &mut Net, face: &[[f32; 3]]) -> Result<Template, FaceError> {
-    face_planes(face, sface.input(), Order::Rgb, |value| value)?;
-    sface.run()?;
-    face_planes(face, second.input(), Order::Bgr, |value| (value - 127.0) / 128.0)?;
-    second.run()?;
-    Ok(Template { sface: unit(sface.output(0), "SFace")?, second: unit(second.output(0), "fr_feature")? })
+/// One network with its part in the comparison.
+pub(super) struct Embedder {
+    pub(super) net: Net,
+    pub(super) weight: f32,
+}
+
+/// The template of the face at these five points; `None` when the points lie in one place.
+pub(super) fn template(
+    embedders: &mut [Embedder],
+    aligner: &mut Aligner,
+    picture: &RgbImage,
+    landmarks: &[[f32; 2]; 5],
+) -> Result<Option<Template>, FaceError> {
+    let mut values = Vec::new();
+    for Embedder { net, weight } in embedders {
+        let Some(mut embedding) = embedding(net, aligner, picture, landmarks, false)? else {
+            return Ok(None);
+        };
+        if net.feed().0.flip {
+            let Some(mirrored) = self::embedding(net, aligner, picture, landmarks, true)? else {
+                return Ok(None);
+            };
+            embedding.iter_mut().zip(mirrored).for_each(|(value, other)| *value += other);
+            embedding = unit(&embedding, net.name())?;
+        }
+        values.extend(embedding.iter().map(|value| value * weight.sqrt()));
+    }
+    Ok(Some(Template { values: unit(&values, "the embedders together")? }))
+}
+
+fn embedding(
+    net: &mut Net,
+    aligner: &mut Aligner,
+    picture: &RgbImage,
+    landmarks: &[[f32; 2]; 5],
+    mirrored: bool,
+) -> Result<Option<Vec<f32>>, FaceError> {
+    let (input, buffer) = net.feed();
+    let Some(face) = aligner.aligned(picture, landmarks, input) else { return Ok(None) };
+    planes(face, input, mirrored, buffer)?;
+    net.run()?;
+    unit(net.output(0), net.name()).map(Some)
 }
 
 fn unit(values: &[f32], model: &str) -> Result<Vec<f32>, FaceError> {
@@ -75,29 +100,47 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn template(first: f32, second: f32) -> Template {
-        Template { sface: vec![first, 1.0], second: vec![second, 2.0] }
+    fn template(values: &[f32]) -> Template {
+        Template { values: values.to_vec() }
     }
 
     proptest! {
         #[test]
-        fn similarity_is_always_a_number_between_minus_one_and_one(
-            a in proptest::num::f32::ANY, b in proptest::num::f32::ANY,
-            c in proptest::num::f32::ANY, d in proptest::num::f32::ANY
+        fn similarity_is_always_a_number_and_the_same_both_ways(
+            a in proptest::array::uniform4(proptest::num::f32::ANY),
+            b in proptest::array::uniform4(proptest::num::f32::ANY),
         ) {
-            let similarity = compare(&template(a, b), &template(c, d));
-            prop_assert!((-1.0..=1.0).contains(&similarity));
+            let (a, b) = (template(&a), template(&b));
+            prop_assert!((-1.0..=1.0).contains(&compare(&a, &b)));
+            prop_assert_eq!(compare(&a, &b), compare(&b, &a));
+        }
+
+        #[test]
+        fn the_cosine_of_templates_is_the_weighted_mean_of_the_embedders_cosines(
+            a in proptest::array::uniform4(-1.0f32..1.0), b in proptest::array::uniform4(-1.0f32..1.0),
+            weight in 0.1f32..3.0
+        ) {
+            let fused = |v: [f32; 4]| {
+                let (first, second) = (unit(&v[..2], "").ok()?, unit(&v[2..], "").ok()?);
+                let weighed: Vec<f32> = first.into_iter().chain(second.iter().map(|x| x * weight.sqrt())).collect();
+                Some(template(&unit(&weighed, "").ok()?))
+            };
+            let (Some(x), Some(y)) = (fused(a), fused(b)) else { return Ok(()) };
+            let (Some(first), Some(second)) = (cosine(&a[..2], &b[..2]), cosine(&a[2..], &b[2..])) else {
+                return Ok(());
+            };
+            prop_assert!((compare(&x, &y) - (first + weight * second) / (1.0 + weight)).abs() < 1e-4);
         }
     }
 
     #[test]
     fn what_cannot_be_compared_is_least_alike() {
-        let good = template(0.5, 0.5);
+        let good = template(&[0.5, 0.5]);
         assert!((compare(&good, &good) - 1.0).abs() < 1e-6);
-        assert_eq!(compare(&good, &template(f32::NAN, 0.5)), LEAST_ALIKE);
-        assert_eq!(compare(&good, &Template { sface: vec![1.0], second: vec![1.0, 2.0] }), LEAST_ALIKE);
-        assert_eq!(compare(&good, &Template { sface: vec![0.0; 2], second: vec![1.0, 2.0] }), LEAST_ALIKE);
-        assert_eq!(compare(&Template { sface: vec![], second: vec![] }, &good), LEAST_ALIKE);
+        for bad in [&[f32::NAN, 0.5][..], &[1.0], &[0.0, 0.0], &[]] {
+            assert_eq!(compare(&good, &template(bad)), LEAST_ALIKE);
+        }
+        assert_eq!(compare(&template(&[]), &template(&[])), LEAST_ALIKE);
     }
 
     #[test]

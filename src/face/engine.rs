@@ -3,13 +3,17 @@
 //! [`ModelSet::load`] checks the files and starts one inference session for each model; the [`FaceEngine`] it
 //! gives belongs to one thread. Every picture is looked at on its own: nothing of one traveller stays for the next.
 
-use super::align::{self, Cutter};
+use super::align::{Aligner, Cutter};
 use super::detect::{self, Face};
-use super::liveness::{self, Crop, Detector};
-use super::models::{self, Net, Role};
-use super::quality::{self, QualityNumbers};
-use super::{FaceError, QualityFlaw, Template, embed};
+use super::embed::{self, Embedder};
+use super::liveness::{Liveness, Network};
+use super::manifest::{Manifest, ModelEntry, Role};
+use super::models;
+use super::quality::{self, Examiner};
+use super::runtime::{self, InferenceSettings, Net};
+use super::{FaceError, FaceFinding, FrameFindings, Measure, Reference, Template};
 use image::RgbImage;
+use ort::environment::Environment;
 use std::path::Path;
 
 /// Shortest side of a picture that is looked at, pixels.
@@ -23,42 +27,9 @@ const PERSON_HEIGHT_LEAST: f32 = 0.06;
 /// A face of at least this part of the largest one's area makes a portrait that of several people.
 const RIVAL_AREA: f32 = 0.4;
 
-/// The chip's portrait, ready for comparison.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Reference {
-    /// What frames are compared with.
-    pub template: Template,
-    /// Distance between the eyes in the portrait, pixels.
-    pub eye_distance: f32,
-}
-
-/// What one camera frame showed. Coordinates are pixels of the frame.
-#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
-pub struct FrameFindings {
-    /// Number of the frame, rising.
-    pub sequence: u64,
-    /// Faces in view that are large enough to be persons in the cabin.
-    pub faces: usize,
-    /// The largest central face.
-    pub traveller: Option<FaceFinding>,
-}
-
-/// The traveller's face in one frame.
-#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
-pub struct FaceFinding {
-    /// Left, top, width, height.
-    pub bounds: [f32; 4],
-    /// Right eye, left eye, nose, right and left corner of the mouth (the person's right).
-    pub landmarks: [[f32; 2]; 5],
-    /// Detector's score in [0, 1].
-    pub score: f32,
-    /// What of the quality demands is not met; empty when the frame serves.
-    pub quality: Vec<QualityFlaw>,
-    /// Attack score in [0, 1], 0 bona fide; `None` when it was not computed.
-    pub attack: Option<f32>,
-    /// For comparison.
-    pub template: Template,
-}
+/// How much smaller a picture is shown to the detector when it found nothing in it: a face that fills its picture
+/// is larger than the detector was trained on.
+const STEP_BACK: f32 = 0.5;
 
 /// Name under which set-up keeps the inference runtime.
 const RUNTIME: &str = "libonnxruntime.so";
@@ -69,174 +40,268 @@ pub struct ModelSet;
 impl ModelSet {
     /// Checks every file in `models_dir` against the manifest and starts the engine on one thread of the ONNX
     /// Runtime library `runtime_lib`.
+    ///
+    /// # Errors
+    /// When the runtime or a model is missing, too old or not the pinned one.
     pub fn load(models_dir: &Path, runtime_lib: &Path) -> Result<FaceEngine, FaceError> {
-        Self::load_with_threads(models_dir, runtime_lib, 1)
+        Self::load_with(Manifest::shipped()?, models_dir, runtime_lib, &InferenceSettings::default())
     }
 
-    /// What set-up put under `var`, each inference on that many threads (at least one).
+    /// What set-up put under `var`, each inference on that many threads of the processor (at least one).
+    ///
+    /// # Errors
+    /// As [`ModelSet::load`].
     pub fn under(var: &Path, threads: usize) -> Result<FaceEngine, FaceError> {
-        Self::load_with_threads(&var.join("models"), &var.join("runtime").join(RUNTIME), threads)
+        Self::set_up(var, &InferenceSettings::threads(threads))
     }
 
-    /// The same, each inference on that many threads (at least one).
-    pub fn load_with_threads(
+    /// What set-up put under `var`, run as a lane's settings say.
+    ///
+    /// # Errors
+    /// As [`ModelSet::load`], and when the provider is not to be had.
+    pub fn set_up(var: &Path, settings: &InferenceSettings) -> Result<FaceEngine, FaceError> {
+        Self::load_with(
+            Manifest::shipped()?,
+            &var.join("models"),
+            &var.join("runtime").join(RUNTIME),
+            settings,
+        )
+    }
+
+    /// Models of any manifest, for engineers who try others.
+    ///
+    /// # Errors
+    /// As [`ModelSet::load`].
+    pub fn load_with(
+        manifest: &Manifest,
         models_dir: &Path,
         runtime_lib: &Path,
-        threads: usize,
+        settings: &InferenceSettings,
     ) -> Result<FaceEngine, FaceError> {
-        FaceEngine::start(models_dir, runtime_lib, threads.max(1))
+        let environment = runtime::environment(runtime_lib)?;
+        Loader { manifest, folder: models_dir, environment, settings }.engine()
     }
 
     /// Checks the files alone, without the runtime: the models found, or the first that is not as it must be.
-    pub fn verify(models_dir: &Path) -> Result<Vec<models::ModelEntry>, FaceError> {
+    ///
+    /// # Errors
+    /// Names the file that is missing or another one.
+    pub fn verify(models_dir: &Path) -> Result<Vec<ModelEntry>, FaceError> {
         let mut found = Vec::new();
-        for entry in models::manifest()? {
-            if models::verified(models_dir, &entry)?.is_some() {
-                found.push(entry);
+        for entry in Manifest::shipped()?.models() {
+            if models::verified(models_dir, entry)?.is_some() {
+                found.push(entry.clone());
             }
         }
         Ok(found)
     }
 }
 
-/// One inference session for each model, with its buffers.
-pub struct FaceEngine {
-    detector: Net,
-    sface: Net,
-    second: Net,
-    pose: Net,
-    liveness: Vec<Detector>,
-    cutter: Cutter,
+struct Loader<'a> {
+    manifest: &'a Manifest,
+    folder: &'a Path,
+    environment: Environment,
+    settings: &'a InferenceSettings,
 }
 
-impl FaceEngine {
-    fn start(folder: &Path, library: &Path, threads: usize) -> Result<FaceEngine, FaceError> {
-        let entries = models::manifest()?;
-        let environment = models::environment(library)?;
-        let open = |role: Role, shape: [usize; 4], outputs: &[(&'static str, usize)]| {
-            let entry = entries
-                .iter()
-                .find(|entry| entry.role == role)
-                .ok_or_else(|| FaceError::Manifest(format!("no model for {role:?}")))?;
-            match models::verified(folder, entry)? {
-                Some(bytes) => Net::new(&environment, entry, &bytes, threads, shape, outputs).map(Some),
-                None => Ok(None),
-            }
-        };
-        let must = |role, shape, outputs: &[(&'static str, usize)]| {
-            open(role, shape, outputs)?.ok_or_else(|| FaceError::Manifest(format!("{role:?} is optional")))
-        };
-        let face = [1, 3, align::ALIGNED, align::ALIGNED];
-        let square = |side: u32| [1, 3, side as usize, side as usize];
-        let bins = quality::POSE_BINS;
-        let mut liveness = vec![Detector {
-            net: must(Role::Liveness, square(128), &[("output", 3)])?,
-            crop: Crop::Square(2.7),
-            side: 128,
-            live: 0,
-        }];
-        for (role, times) in [(Role::LivenessV2, 2.7), (Role::LivenessV1se, 4.0)] {
-            if let Some(net) = open(role, square(80), &[("output", 3)])? {
-                liveness.push(Detector { net, crop: Crop::Box(times), side: 80, live: 1 });
+impl Loader<'_> {
+    /// Every model of a role that is there; an error where one that must be there is not.
+    fn all(&self, role: Role) -> Result<Vec<(&ModelEntry, Net)>, FaceError> {
+        let mut found = Vec::new();
+        for entry in self.manifest.of(role) {
+            if let Some(bytes) = models::verified(self.folder, entry)? {
+                found.push((entry, Net::new(&self.environment, entry, &bytes, self.settings)?));
             }
         }
+        Ok(found)
+    }
+
+    /// The only model of a role, with as many outputs as given.
+    fn one(&self, role: Role, lengths: &[usize]) -> Result<Net, FaceError> {
+        let (entry, net) = self.all(role)?.into_iter().next().ok_or_else(|| missing(role))?;
+        if !lengths.is_empty() && !entry.output.iter().map(|output| &output.length).eq(lengths) {
+            return Err(FaceError::Manifest(format!(
+                "{}: outputs of {lengths:?} numbers expected",
+                entry.name
+            )));
+        }
+        Ok(net)
+    }
+
+    fn engine(&self) -> Result<FaceEngine, FaceError> {
+        let detector = self.manifest.of(Role::Detector).next().ok_or_else(|| missing(Role::Detector))?;
+        if !detect::fits(detector) {
+            return Err(FaceError::Manifest(format!("{} is no detector of a known kind", detector.name)));
+        }
+        let embedders: Vec<Embedder> = self
+            .all(Role::Embedder)?
+            .into_iter()
+            .map(|(entry, net)| Embedder { net, weight: entry.weight.unwrap_or(1.0) })
+            .collect();
+        if embedders.is_empty() {
+            return Err(missing(Role::Embedder));
+        }
         Ok(FaceEngine {
-            detector: must(Role::Detector, square(detect::SIDE as u32), &detect::OUTPUTS)?,
-            sface: must(Role::Sface, face, &[("fc1", embed::SFACE_LENGTH)])?,
-            second: must(Role::Second, face, &[("output", embed::SECOND_LENGTH)])?,
-            pose: must(
-                Role::Pose,
-                square(quality::POSE_SIDE),
-                &[("output", bins), ("617", bins), ("618", bins)],
-            )?,
-            liveness,
+            detector: self.one(Role::Detector, &[])?,
+            embedders,
+            examiner: Examiner {
+                pose: self.one(Role::Pose, &[quality::POSE_BINS; 3])?,
+                landmarks: self.one(Role::Landmarks, &[quality::POINTS * 2])?,
+                eye: self.one(Role::Eye, &[quality::EYE_CLASSES])?,
+            },
+            liveness: self.liveness()?,
+            aligner: Aligner::new(),
             cutter: Cutter::new(),
         })
     }
 
+    /// The largest set of liveness networks that the manifest knows and that is there.
+    fn liveness(&self) -> Result<Liveness, FaceError> {
+        let found = self.all(Role::Liveness)?;
+        let there = |name: &String| found.iter().any(|(entry, _)| entry.name == *name);
+        let sets = self.manifest.liveness.set.iter().filter(|set| set.models.iter().all(there));
+        let set = sets.max_by_key(|set| set.models.len()).ok_or_else(|| missing(Role::Liveness))?.clone();
+        let networks = found
+            .into_iter()
+            .filter(|(entry, _)| set.models.contains(&entry.name))
+            .map(|(entry, net)| Network { net, live: entry.live.unwrap_or(0) })
+            .collect();
+        Ok(Liveness { networks, set })
+    }
+}
+
+fn missing(role: Role) -> FaceError {
+    FaceError::Manifest(format!("no model for {role:?}"))
+}
+
+/// One inference session for each model, with its buffers.
+pub struct FaceEngine {
+    detector: Net,
+    embedders: Vec<Embedder>,
+    examiner: Examiner,
+    liveness: Liveness,
+    aligner: Aligner,
+    cutter: Cutter,
+}
+
+impl FaceEngine {
     /// What a camera frame shows. A frame without a face is a finding, not an error.
+    ///
+    /// # Errors
+    /// When the picture's size is out of bounds, or a model fails or gives what is no answer.
     pub fn analyse(&mut self, sequence: u64, frame: &RgbImage) -> Result<FrameFindings, FaceError> {
-        bounded(frame)?;
-        let found = detect::detect(&mut self.detector, &mut self.cutter, frame, 1.0)?;
+        let found = self.faces(frame)?;
         let least = PERSON_HEIGHT_LEAST * frame.width().max(frame.height()) as f32;
         let persons: Vec<&Face> = found.iter().filter(|face| face.bounds[3] >= least).collect();
-        let faces = persons.len();
         let traveller = match most_prominent(frame, &persons) {
             Some(face) => self.finding(frame, face)?,
             None => None,
         };
-        Ok(FrameFindings { sequence, faces, traveller })
+        Ok(FrameFindings { sequence, faces: persons.len(), traveller })
     }
 
     /// The chip's portrait as reference: exactly one face, of any size.
+    ///
+    /// # Errors
+    /// When there is no single face, and as [`FaceEngine::analyse`].
     pub fn reference(&mut self, portrait: &RgbImage) -> Result<Reference, FaceError> {
         let face = self.only_face(portrait)?;
-        let aligned = align::aligned(portrait, &face.landmarks).ok_or(FaceError::NoFace)?;
-        let template = embed::template(&mut self.sface, &mut self.second, &aligned)?;
+        let template = self.embed(portrait, &face)?.ok_or(FaceError::NoFace)?;
         Ok(Reference { template, eye_distance: face.eye_distance() })
     }
 
     /// The template of the most prominent face in a picture, whoever else is in it; for measuring.
+    ///
+    /// # Errors
+    /// As [`FaceEngine::analyse`].
     pub fn template(&mut self, picture: &RgbImage) -> Result<Option<Template>, FaceError> {
-        bounded(picture)?;
-        let found = detect::detect(&mut self.detector, &mut self.cutter, picture, 1.0)?;
+        let found = self.faces(picture)?;
         let all: Vec<&Face> = found.iter().collect();
-        let Some(face) = most_prominent(picture, &all) else { return Ok(None) };
-        let Some(aligned) = align::aligned(picture, &face.landmarks) else { return Ok(None) };
-        embed::template(&mut self.sface, &mut self.second, &aligned).map(Some)
+        match most_prominent(picture, &all) {
+            Some(face) => self.embed(picture, face),
+            None => Ok(None),
+        }
     }
 
     /// Left, top, width, height of the only face in a picture.
+    ///
+    /// # Errors
+    /// As [`FaceEngine::reference`].
     pub fn locate(&mut self, picture: &RgbImage) -> Result<[f32; 4], FaceError> {
         self.only_face(picture).map(|face| face.bounds)
     }
 
-    /// The numbers behind the quality flaws of the most prominent face.
-    pub fn quality(&mut self, picture: &RgbImage) -> Result<QualityNumbers, FaceError> {
+    /// Every quality measure of the only face in a picture.
+    ///
+    /// # Errors
+    /// As [`FaceEngine::reference`].
+    pub fn quality(&mut self, picture: &RgbImage) -> Result<Vec<Measure>, FaceError> {
         let face = self.only_face(picture)?;
-        let aligned = align::aligned(picture, &face.landmarks).ok_or(FaceError::NoFace)?;
-        let pose = quality::pose(&mut self.pose, &mut self.cutter, picture, &face)?;
-        Ok(quality::numbers(&face, &aligned, pose))
+        self.examiner.measures(&mut self.cutter, picture, &face)
     }
 
-    /// How many networks the attack score is the mean of.
+    /// How many networks the attack score is told from.
     pub fn liveness_networks(&self) -> usize {
-        self.liveness.len()
+        self.liveness.networks.len()
     }
 
-    /// Runs every network that a frame needs once, on whatever lies in its input: the floor under
-    /// [`FaceEngine::analyse`], for benchmarks.
-    pub fn raw_inference(&mut self) -> Result<(), FaceError> {
-        for net in [&mut self.detector, &mut self.sface, &mut self.second, &mut self.pose] {
-            net.run()?;
+    /// Runs every network as often as a frame needs it, on whatever lies in its input: the floor under
+    /// [`FaceEngine::analyse`], for benchmarks. Says how many inferences that were.
+    ///
+    /// # Errors
+    /// When a model fails.
+    pub fn raw_inference(&mut self) -> Result<usize, FaceError> {
+        let mut runs = 0;
+        let mut run = |net: &mut Net, times: usize| {
+            runs += times;
+            (0..times).try_for_each(|_| net.run())
+        };
+        let twice_when_mirrored = |net: &mut Net| if net.feed().0.flip { 2 } else { 1 };
+        run(&mut self.detector, 1)?;
+        for (net, times) in self.examiner.nets() {
+            run(net, times)?;
         }
-        self.liveness.iter_mut().try_for_each(|detector| detector.net.run())
+        let embedders = self.embedders.iter_mut().map(|embedder| &mut embedder.net);
+        for net in embedders.chain(self.liveness.networks.iter_mut().map(|network| &mut network.net)) {
+            let times = twice_when_mirrored(net);
+            run(net, times)?;
+        }
+        Ok(runs)
     }
 
     fn finding(&mut self, frame: &RgbImage, face: &Face) -> Result<Option<FaceFinding>, FaceError> {
         // Five points in one place are no face.
-        let Some(aligned) = align::aligned(frame, &face.landmarks) else { return Ok(None) };
-        let template = embed::template(&mut self.sface, &mut self.second, &aligned)?;
-        let attack = liveness::attack(&mut self.liveness, &mut self.cutter, frame, face)?;
-        let pose = quality::pose(&mut self.pose, &mut self.cutter, frame, face)?;
-        let numbers = quality::numbers(face, &aligned, pose);
+        let Some(template) = self.embed(frame, face)? else { return Ok(None) };
+        let attack = self.liveness.attack(&mut self.cutter, frame, face)?;
+        let measures = self.examiner.measures(&mut self.cutter, frame, face)?;
         Ok(Some(FaceFinding {
             bounds: face.bounds,
             landmarks: face.landmarks,
             score: face.score,
-            quality: quality::flaws(frame, face, &numbers),
+            quality: quality::flaws(&measures),
+            measures,
             attack: Some(attack),
+            cues: Vec::new(),
             template,
         }))
     }
 
-    fn only_face(&mut self, picture: &RgbImage) -> Result<Face, FaceError> {
+    fn embed(&mut self, picture: &RgbImage, face: &Face) -> Result<Option<Template>, FaceError> {
+        embed::template(&mut self.embedders, &mut self.aligner, picture, &face.landmarks)
+    }
+
+    /// All faces in a picture, looked at from farther away when there seem to be none.
+    fn faces(&mut self, picture: &RgbImage) -> Result<Vec<Face>, FaceError> {
         bounded(picture)?;
-        let mut found = detect::detect(&mut self.detector, &mut self.cutter, picture, 1.0)?;
+        let found = detect::detect(&mut self.detector, &mut self.cutter, picture, 1.0)?;
         if found.is_empty() {
-            // A face that fills its picture is larger than the detector was trained on: step back.
-            found = detect::detect(&mut self.detector, &mut self.cutter, picture, 0.5)?;
+            return detect::detect(&mut self.detector, &mut self.cutter, picture, STEP_BACK);
         }
+        Ok(found)
+    }
+
+    fn only_face(&mut self, picture: &RgbImage) -> Result<Face, FaceError> {
+        let found = self.faces(picture)?;
         let area = |face: &Face| face.bounds[2] * face.bounds[3];
         let all: Vec<&Face> = found.iter().collect();
         let best = most_prominent(picture, &all).ok_or(FaceError::NoFace)?;

@@ -1,110 +1,105 @@
-//! Whether the face is a living one: presentation attack detection, TR-03121-3.1 FM PAD-FI-APP.
+//! Whether the face is a living one: presentation attack detection, TR-03121-3.1 FM PAD-FI-APP, ISO/IEC 30107-3.
 //!
-//! In: a picture and a face in it. Out: an attack score in [0, 1], 0 bona fide. It is one minus the mean of what
-//! the networks at hand give for "live"; one network is always there, two more are used when their files are.
-//! Each looks beyond the face, since the rim of a sheet or a screen tells most.
+//! In: a picture and a face in it. Out: an attack score in [0, 1], 0 bona fide. Each network looks beyond the face,
+//! since the rim of a sheet or a screen tells most, and at the mirrored face, too. Their log odds of "live" are
+//! averaged, which a mean of probabilities that are all near 0 or 1 would not do justice, and the manifest says
+//! which odds mean which score for the networks at hand. Nothing here knows of the comparison.
+//!
+//! Further sensors (near infrared, depth) come in beside it, as [`super::Cue`]s of the same face.
 
 use super::FaceError;
-use super::align::{Cutter, Order, PLAIN, Window, planes};
+use super::align::Cutter;
 use super::detect::Face;
-use super::models::Net;
+use super::manifest::LivenessSet;
+use super::runtime::Net;
 use image::RgbImage;
 
-/// How a network wants its crop.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum Crop {
-    /// A square of so many times the box's height, at most as large as the picture.
-    Square(f32),
-    /// The box's own shape, so many times as large, shrunk as a whole where the picture is too small.
-    Box(f32),
-}
-
-/// One network with what it needs to know.
-pub(super) struct Detector {
+/// A network that tells classes of presentations.
+pub(super) struct Network {
     pub(super) net: Net,
-    pub(super) crop: Crop,
-    /// Side of its input, pixels.
-    pub(super) side: u32,
-    /// Which of its three classes is "live".
+    /// Which of its classes is "live".
     pub(super) live: usize,
 }
 
-/// Attack score of a face.
-pub(super) fn attack(
-    detectors: &mut [Detector],
-    cutter: &mut Cutter,
-    picture: &RgbImage,
-    face: &Face,
-) -> Result<f32, FaceError> {
-    let mut live = 0f32;
-    let count = detectors.len() as f32;
-    for detector in detectors {
-        let window = window(detector.crop, picture, face);
-        let pixels = cutter.cut(picture, window, (detector.side, detector.side), PLAIN)?;
-        planes(pixels, detector.net.input(), Order::Bgr, |_, value| value)?;
-        detector.net.run()?;
-        live += softmax(detector.net.output(0), detector.live)?;
-    }
-    let attack = 1.0 - live / count;
-    if attack.is_finite() {
-        Ok(attack.clamp(0.0, 1.0))
-    } else {
-        Err(FaceError::Output { model: "liveness".into(), what: "no score".into() })
+impl Network {
+    /// Log odds that the face is alive, finite; higher is more alive.
+    fn odds(&mut self, cutter: &mut Cutter, picture: &RgbImage, face: &Face) -> Result<f32, FaceError> {
+        let mirrored: &[bool] = if self.net.feed().0.flip { &[false, true] } else { &[false] };
+        let mut sum = 0.0;
+        for &turn in mirrored {
+            cutter.show(&mut self.net, picture, face.bounds, turn)?;
+            self.net.run()?;
+            sum += log_odds(self.net.output(0), self.live).ok_or_else(|| FaceError::Output {
+                model: self.net.name().into(),
+                what: "too few classes".into(),
+            })?;
+        }
+        Ok(sum / mirrored.len() as f32)
     }
 }
 
-fn window(crop: Crop, picture: &RgbImage, face: &Face) -> Window {
-    let [_, _, width, height] = face.bounds.map(f64::from);
-    let (most_w, most_h) = (f64::from(picture.width()), f64::from(picture.height()));
-    match crop {
-        Crop::Square(times) => {
-            let side = (height * f64::from(times)).min(most_w).min(most_h);
-            Window::about(picture, face.centre(), side, side)
+/// The networks at hand and how their mean becomes a score.
+pub(super) struct Liveness {
+    pub(super) networks: Vec<Network>,
+    pub(super) set: LivenessSet,
+}
+
+impl Liveness {
+    /// Attack score of a face.
+    pub(super) fn attack(
+        &mut self,
+        cutter: &mut Cutter,
+        picture: &RgbImage,
+        face: &Face,
+    ) -> Result<f32, FaceError> {
+        let count = self.networks.len() as f32;
+        let mut sum = 0.0;
+        for network in &mut self.networks {
+            sum += network.odds(cutter, picture, face)?;
         }
-        Crop::Box(times) => {
-            let times = f64::from(times).min(most_w / width.max(1.0)).min(most_h / height.max(1.0));
-            Window::about(picture, face.centre(), width * times, height * times)
-        }
+        score(sum / count, &self.set)
+            .ok_or_else(|| FaceError::Output { model: "liveness".into(), what: "no score".into() })
     }
 }
 
-/// The share of one class among logits.
-fn softmax(logits: &[f32], class: usize) -> Result<f32, FaceError> {
-    let top = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    let sum: f32 = logits.iter().map(|v| (v - top).exp()).sum();
-    match logits.get(class) {
-        Some(value) => Ok((value - top).exp() / sum),
-        None => Err(FaceError::Output { model: "liveness".into(), what: "too few classes".into() }),
-    }
+/// Attack score of mean log odds, finite and in [0, 1].
+fn score(odds: f32, set: &LivenessSet) -> Option<f32> {
+    let score = 0.5 + (set.middle - odds) / set.spread;
+    score.is_finite().then(|| score.clamp(0.0, 1.0))
+}
+
+/// ln(p / (1 - p)) of a class under softmax, without ever leaving the logarithm. `None` with fewer than two
+/// classes.
+fn log_odds(logits: &[f32], class: usize) -> Option<f32> {
+    let chosen = *logits.get(class)?;
+    let others = || logits.iter().enumerate().filter(|&(place, _)| place != class).map(|(_, v)| *v);
+    let top = others().fold(f32::NEG_INFINITY, f32::max);
+    let sum: f32 = others().map(|v| (v - top).exp()).sum();
+    Some(chosen - top - sum.ln()).filter(|odds| odds.is_finite())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::face::manifest::Manifest;
 
-    fn face(bounds: [f32; 4]) -> Face {
-        Face { bounds, landmarks: [[0.0; 2]; 5], score: 1.0 }
+    #[test]
+    fn log_odds_are_those_of_the_softmax_and_stay_finite() {
+        let odds = log_odds(&[1.0, 2.0, 0.5], 0).unwrap();
+        let p = 1f32.exp() / (1f32.exp() + 2f32.exp() + 0.5f32.exp());
+        assert!((odds - (p / (1.0 - p)).ln()).abs() < 1e-5);
+        assert!(log_odds(&[1000.0, 0.0, -1000.0], 0).unwrap() > 900.0);
+        assert_eq!((log_odds(&[], 0), log_odds(&[1.0], 0), log_odds(&[1.0, 2.0], 5)), (None, None, None));
     }
 
     #[test]
-    fn the_square_is_shifted_to_stay_inside_and_never_larger_than_the_picture() {
-        let picture = RgbImage::new(400, 600);
-        let near_rim = window(Crop::Square(2.7), &picture, &face([0.0, 0.0, 80.0, 100.0]));
-        assert!((near_rim.width - 270.0).abs() < 1e-3 && near_rim.left == 0.0 && near_rim.top == 0.0);
-        let large = window(Crop::Square(2.7), &picture, &face([0.0, 0.0, 300.0, 400.0]));
-        assert_eq!((large.width, large.height), (400.0, 400.0));
-    }
-
-    #[test]
-    fn the_box_keeps_its_shape_when_the_picture_is_too_small() {
-        let picture = RgbImage::new(400, 600);
-        let shrunk = window(Crop::Box(4.0), &picture, &face([100.0, 100.0, 200.0, 250.0]));
-        assert!((shrunk.width / shrunk.height - 0.8).abs() < 1e-6);
-    }
-
-    #[test]
-    fn softmax_of_large_logits_stays_finite() {
-        assert!((softmax(&[1000.0, 0.0, -1000.0], 0).unwrap() - 1.0).abs() < 1e-6);
-        assert!(softmax(&[], 0).is_err());
+    fn a_score_has_many_steps_and_falls_as_the_odds_rise() {
+        for set in &Manifest::shipped().unwrap().liveness.set {
+            let scores: Vec<f32> = (-12..=12).map(|odds| score(odds as f32, set).unwrap()).collect();
+            assert!(scores.windows(2).all(|pair| pair[1] <= pair[0]));
+            assert!(scores.windows(2).filter(|pair| pair[1] < pair[0]).count() >= 10);
+            assert_eq!(score(set.middle, set), Some(0.5));
+            assert_eq!(score(f32::NAN, set), None);
+        }
     }
 }

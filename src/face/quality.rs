@@ -1,43 +1,64 @@
 //! Whether a picture of a face serves, TR-03121-3.1 FM QA-FI-PRE: what a prompt can ask the traveller to mend.
 //!
-//! In: picture, face, aligned face, pose. Out: the flaws, none when the picture serves. A flaw keeps a frame from
-//! being compared; it is never evidence against the traveller.
+//! In: picture and face. Out: one [`Measure`] for each demand, with value and limits. A demand that is not met keeps
+//! a frame from being compared; it is never evidence against the traveller. On what the limits were set, and how
+//! often they are wrong, is in `models/cards/quality.md`.
 
 use super::FaceError;
-use super::align::{ALIGNED, Cutter, Order, PLAIN, Window, planes};
+use super::align::{Cutter, SMOOTH, Window, grey};
 use super::detect::Face;
-use super::models::Net;
+use super::runtime::Net;
 use image::RgbImage;
 
-/// Eyes nearer to each other than this many pixels: too far. Both embedders see a face whose eyes are 35 pixels
-/// apart, liveness needs finer detail.
-const EYE_DISTANCE_LEAST: f32 = 50.0;
-/// Face higher than this part of the picture: too near.
-const FACE_HEIGHT_MOST: f32 = 0.70;
-/// Face's centre farther than this part of the width or height from the middle: off centre.
-const OFF_CENTRE_MOST: f32 = 0.32;
-/// Variance of the aligned face's Laplacian under this: blurred.
-const DETAIL_LEAST: f32 = 40.0;
-/// Mean brightness of the aligned face under this, of 255: too dark.
-const BRIGHTNESS_LEAST: f32 = 45.0;
-/// And over this: too bright.
-const BRIGHTNESS_MOST: f32 = 215.0;
-/// Yaw beyond this, degrees: turned.
-const YAW_MOST: f32 = 30.0;
-/// Pitch beyond this, degrees.
-const PITCH_MOST: f32 = 25.0;
-/// Roll beyond this, degrees.
-const ROLL_MOST: f32 = 25.0;
-
-/// Side of the pose network's input, pixels.
-pub(super) const POSE_SIDE: u32 = 224;
-/// Bins for each angle.
+/// Bins for each angle of the pose network.
 pub(super) const POSE_BINS: usize = 66;
-/// Mean and spread of red, green, blue that the pose network was trained with.
-const POSE_MEAN: [f32; 3] = [0.485, 0.456, 0.406];
-const POSE_SPREAD: [f32; 3] = [0.229, 0.224, 0.225];
+/// Points of the landmark network.
+pub(super) const POINTS: usize = 68;
+/// Classes of the eye network: closed, open.
+pub(super) const EYE_CLASSES: usize = 2;
 
-/// What a prompt can ask the traveller to mend, TR-03121-3.1 FM QA-FI-PRE.
+/// Side of the square in which light and detail are measured, pixels.
+const SIDE: usize = 112;
+/// That square's side in eye distances.
+const SQUARE: f32 = 3.18;
+/// Part of the square's side that is left out at each rim, where background shows.
+const RIM: usize = 16;
+/// Width of an eye in eye distances, where the detector's points stand in for its corners.
+const EYE_WIDTH: f32 = 0.45;
+
+/// What is demanded of a picture.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Aspect {
+    /// Distance between the eyes, pixels.
+    EyeDistance,
+    /// Height of the face, part of the picture's.
+    FaceHeight,
+    /// Distance of the face from the picture's middle, part of its side; 1 for a face that the rim cuts.
+    Position,
+    /// Variance of the Laplacian.
+    Sharpness,
+    /// Mean brightness of the face, 0 to 255.
+    Exposure,
+    /// Standard deviation of the face's brightness.
+    Contrast,
+    /// Turn to a side, degrees.
+    Yaw,
+    /// Up or down, degrees.
+    Pitch,
+    /// Towards a shoulder, degrees.
+    Roll,
+    /// Probability that both eyes are closed.
+    EyesClosed,
+    /// Gap between the lips, part of the mouth's width.
+    MouthOpen,
+    /// Brightness of the eyes' surroundings, part of the cheeks': low behind sunglasses.
+    EyesVisible,
+    /// The detector's score: low when a mask or a hand hides part of the face.
+    FaceVisible,
+}
+
+/// What a prompt can ask the traveller to mend.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum QualityFlaw {
@@ -51,57 +72,207 @@ pub enum QualityFlaw {
     Blurred,
     /// Too dark.
     TooDark,
-    /// Too bright.
+    /// Too bright, or without contrast.
     TooBright,
     /// Head turned away.
     Turned,
+    /// Something hides part of the face.
+    Covered,
+    /// Both eyes closed.
+    EyesClosed,
+    /// Mouth open.
+    MouthOpen,
 }
 
-/// How the head is turned, degrees.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Pose {
-    /// To the side.
-    pub yaw: f32,
-    /// Up and down.
-    pub pitch: f32,
-    /// Towards a shoulder.
-    pub roll: f32,
+/// One demand: what was found, and between which limits it should lie.
+#[derive(Debug, Clone, Copy, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct Measure {
+    /// What was measured.
+    pub aspect: Aspect,
+    /// What was found, in the aspect's unit.
+    pub value: f32,
+    /// Not less than this.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub least: Option<f32>,
+    /// Not more than this.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub most: Option<f32>,
+    /// Whether the demand is met; never for what is no number.
+    pub ok: bool,
 }
 
-/// Numbers behind the flaws, for engineers.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct QualityNumbers {
-    /// Between the eyes, pixels.
-    pub eye_distance: f32,
-    /// Variance of the Laplacian of the aligned face.
-    pub detail: f32,
-    /// Mean brightness of the aligned face, 0 to 255.
-    pub brightness: f32,
-    /// Of the head.
-    pub pose: Pose,
+impl Measure {
+    fn new(aspect: Aspect, value: f32) -> Measure {
+        let (least, most) = aspect.limits();
+        let ok = value.is_finite() && least.is_none_or(|l| value >= l) && most.is_none_or(|m| value <= m);
+        Measure { aspect, value, least, most, ok }
+    }
+
+    /// What the traveller can mend, when the demand is not met.
+    fn flaw(&self) -> Option<QualityFlaw> {
+        let too_low = self.least.is_some_and(|least| self.value < least);
+        let flaw = match self.aspect {
+            Aspect::EyeDistance => QualityFlaw::TooFar,
+            Aspect::FaceHeight => QualityFlaw::TooNear,
+            Aspect::Position => QualityFlaw::OffCentre,
+            Aspect::Sharpness => QualityFlaw::Blurred,
+            Aspect::Exposure if too_low => QualityFlaw::TooDark,
+            Aspect::Exposure | Aspect::Contrast => QualityFlaw::TooBright,
+            Aspect::Yaw | Aspect::Pitch | Aspect::Roll => QualityFlaw::Turned,
+            Aspect::EyesClosed => QualityFlaw::EyesClosed,
+            Aspect::MouthOpen => QualityFlaw::MouthOpen,
+            Aspect::EyesVisible | Aspect::FaceVisible => QualityFlaw::Covered,
+        };
+        (!self.ok).then_some(flaw)
+    }
 }
 
-/// Pose of a face.
-pub(super) fn pose(
-    net: &mut Net,
-    cutter: &mut Cutter,
-    picture: &RgbImage,
-    face: &Face,
-) -> Result<Pose, FaceError> {
-    let [_, _, width, height] = face.bounds;
-    let side = f64::from(width.max(height)).min(f64::from(picture.width().min(picture.height())));
-    let window = Window::about(picture, face.centre(), side, side);
-    let pixels = cutter.cut(picture, window, (POSE_SIDE, POSE_SIDE), PLAIN)?;
-    let mean_spread = |channel: usize| {
-        let mean = POSE_MEAN.get(channel).copied().unwrap_or(0.5);
-        (mean, POSE_SPREAD.get(channel).copied().unwrap_or(1.0))
-    };
-    planes(pixels, net.input(), Order::Rgb, |channel, value| {
-        let (mean, spread) = mean_spread(channel);
-        (value / 255.0 - mean) / spread
-    })?;
-    net.run()?;
-    Ok(Pose { yaw: angle(net.output(0)), pitch: angle(net.output(1)), roll: angle(net.output(2)) })
+impl Aspect {
+    /// Least and most.
+    fn limits(self) -> (Option<f32>, Option<f32>) {
+        match self {
+            // The embedders see a face whose eyes are 35 pixels apart; liveness needs finer detail.
+            Aspect::EyeDistance => (Some(50.0), None),
+            Aspect::FaceHeight => (None, Some(0.70)),
+            Aspect::Position => (None, Some(0.32)),
+            Aspect::Sharpness => (Some(28.0), None),
+            Aspect::Exposure => (Some(45.0), Some(215.0)),
+            Aspect::Contrast => (Some(14.0), None),
+            Aspect::Yaw => (Some(-30.0), Some(30.0)),
+            Aspect::Pitch | Aspect::Roll => (Some(-25.0), Some(25.0)),
+            Aspect::EyesClosed => (None, Some(0.8)),
+            Aspect::MouthOpen => (None, Some(0.35)),
+            Aspect::EyesVisible => (Some(0.30), None),
+            Aspect::FaceVisible => (Some(0.90), None),
+        }
+    }
+}
+
+/// What is not good enough, each once, in the order in which prompts should ask for it.
+pub(super) fn flaws(measures: &[Measure]) -> Vec<QualityFlaw> {
+    let mut found = Vec::new();
+    for flaw in measures.iter().filter_map(Measure::flaw) {
+        if !found.contains(&flaw) {
+            found.push(flaw);
+        }
+    }
+    found
+}
+
+/// The networks that look at quality.
+pub(super) struct Examiner {
+    pub(super) pose: Net,
+    pub(super) landmarks: Net,
+    pub(super) eye: Net,
+}
+
+impl Examiner {
+    /// Each network with how often a face needs it.
+    pub(super) fn nets(&mut self) -> [(&mut Net, usize); 3] {
+        [(&mut self.pose, 1), (&mut self.landmarks, 1), (&mut self.eye, 4)]
+    }
+
+    /// Every measure of a face.
+    pub(super) fn measures(
+        &mut self,
+        cutter: &mut Cutter,
+        picture: &RgbImage,
+        face: &Face,
+    ) -> Result<Vec<Measure>, FaceError> {
+        let [yaw, pitch, roll] = self.pose(cutter, picture, face)?;
+        let points = self.points(cutter, picture, face)?;
+        let closed = self.eyes_closed(cutter, picture, face, &points)?;
+        let light = light(cutter, picture, face)?;
+        let (width, height) = (picture.width() as f32, picture.height() as f32);
+        let [_, _, face_width, face_height] = face.bounds;
+        let found = [
+            (Aspect::EyeDistance, face.eye_distance()),
+            (Aspect::FaceHeight, (face_height / height).max(0.7 * face_width / width)),
+            (Aspect::Position, off_centre(face, width, height)),
+            (Aspect::FaceVisible, face.score),
+            (Aspect::EyesVisible, light.eyes),
+            (Aspect::Sharpness, light.detail),
+            (Aspect::Exposure, light.brightness),
+            (Aspect::Contrast, light.contrast),
+            (Aspect::Yaw, yaw),
+            (Aspect::Pitch, pitch),
+            (Aspect::Roll, roll),
+            (Aspect::EyesClosed, closed),
+            (Aspect::MouthOpen, mouth_open(&points)),
+        ];
+        Ok(found.into_iter().map(|(aspect, value)| Measure::new(aspect, value)).collect())
+    }
+
+    /// Yaw, pitch, roll in degrees.
+    fn pose(&mut self, cutter: &mut Cutter, picture: &RgbImage, face: &Face) -> Result<[f32; 3], FaceError> {
+        cutter.show(&mut self.pose, picture, face.bounds, false)?;
+        self.pose.run()?;
+        Ok([0, 1, 2].map(|place| angle(self.pose.output(place))))
+    }
+
+    /// Sixty-eight points, pixels of the picture.
+    fn points(
+        &mut self,
+        cutter: &mut Cutter,
+        picture: &RgbImage,
+        face: &Face,
+    ) -> Result<[[f32; 2]; POINTS], FaceError> {
+        let window = cutter.show(&mut self.landmarks, picture, face.bounds, false)?;
+        self.landmarks.run()?;
+        let mut points = [[0f32; 2]; POINTS];
+        for (point, found) in points.iter_mut().zip(self.landmarks.output(0).as_chunks::<2>().0) {
+            *point = window.point(*found);
+        }
+        Ok(points)
+    }
+
+    /// Probability that both eyes are closed. Each eye is looked at where the landmarks have it and where the
+    /// detector has it: an eye that is open in one of the two is open.
+    fn eyes_closed(
+        &mut self,
+        cutter: &mut Cutter,
+        picture: &RgbImage,
+        face: &Face,
+        points: &[[f32; 2]; POINTS],
+    ) -> Result<f32, FaceError> {
+        let [right, left, ..] = face.landmarks;
+        let wide = EYE_WIDTH * face.eye_distance();
+        let square = |[x, y]: [f32; 2], side: f32| [x - side / 2.0, y - side / 2.0, side, side];
+        let mut least = 1f32;
+        for place in [eye(points, 36), eye(points, 42), (right, wide), (left, wide)] {
+            let (centre, width) = place;
+            cutter.show(&mut self.eye, picture, square(centre, width), false)?;
+            self.eye.run()?;
+            least = least.min(closed(self.eye.output(0)));
+        }
+        Ok(least)
+    }
+}
+
+/// Middle of an eye's lids and distance of its corners, from the six points that begin at `first`.
+fn eye(points: &[[f32; 2]; POINTS], first: usize) -> ([f32; 2], f32) {
+    let at = |offset: usize| points.get(first + offset).copied().unwrap_or_default();
+    let lids = [1, 2, 4, 5].map(at);
+    let mean = |axis: usize| lids.iter().filter_map(|p| p.get(axis)).sum::<f32>() / 4.0;
+    ([mean(0), mean(1)], distance(at(0), at(3)))
+}
+
+/// Inner gap between the lips, part of the distance between the corners of the mouth.
+fn mouth_open(points: &[[f32; 2]; POINTS]) -> f32 {
+    let [.., right, _, _, _, _, _, left, _, _, _, _, _, _, _, upper, _, _, _, lower, _] = *points;
+    distance(upper, lower) / distance(right, left)
+}
+
+fn distance(a: [f32; 2], b: [f32; 2]) -> f32 {
+    (a[0] - b[0]).hypot(a[1] - b[1])
+}
+
+/// Share of the class "closed".
+fn closed(logits: &[f32]) -> f32 {
+    match logits {
+        [closed, open] => 1.0 / (1.0 + (open - closed).exp()),
+        _ => f32::NAN,
+    }
 }
 
 /// The expected angle over bins of three degrees from -99.
@@ -116,47 +287,82 @@ fn angle(logits: &[f32]) -> f32 {
     weighted / sum * 3.0 - 99.0
 }
 
-/// The numbers that flaws are told from.
-pub(super) fn numbers(face: &Face, aligned: &[[f32; 3]], pose: Pose) -> QualityNumbers {
-    let grey: Vec<f32> = aligned.iter().map(|[r, g, b]| 0.299 * r + 0.587 * g + 0.114 * b).collect();
-    let brightness = grey.iter().sum::<f32>() / grey.len().max(1) as f32;
-    QualityNumbers { eye_distance: face.eye_distance(), detail: detail(&grey), brightness, pose }
-}
-
-/// What is not good enough.
-pub(super) fn flaws(picture: &RgbImage, face: &Face, found: &QualityNumbers) -> Vec<QualityFlaw> {
-    let (width, height) = (picture.width() as f32, picture.height() as f32);
+fn off_centre(face: &Face, width: f32, height: f32) -> f32 {
     let [x, y, w, h] = face.bounds;
     let [cx, cy] = face.centre();
-    let off = ((cx / width - 0.5).abs()).max((cy / height - 0.5).abs());
-    let at_rim = x < 0.0 || y < 0.0 || x + w > width || y + h > height;
-    // Asked for the good side, so that what is no number counts as a flaw.
-    let reaches = |value: f32, least: f32| value >= least;
-    let turned = |angle: f32, most: f32| !reaches(most, angle.abs());
-    let tests = [
-        (QualityFlaw::TooFar, !reaches(found.eye_distance, EYE_DISTANCE_LEAST)),
-        (QualityFlaw::TooNear, h > FACE_HEIGHT_MOST * height || w > width),
-        (QualityFlaw::OffCentre, off > OFF_CENTRE_MOST || at_rim),
-        (QualityFlaw::Blurred, !reaches(found.detail, DETAIL_LEAST)),
-        (QualityFlaw::TooDark, !reaches(found.brightness, BRIGHTNESS_LEAST)),
-        (QualityFlaw::TooBright, !reaches(BRIGHTNESS_MOST, found.brightness)),
-        (
-            QualityFlaw::Turned,
-            turned(found.pose.yaw, YAW_MOST)
-                || turned(found.pose.pitch, PITCH_MOST)
-                || turned(found.pose.roll, ROLL_MOST),
-        ),
-    ];
-    tests.into_iter().filter_map(|(flaw, there)| there.then_some(flaw)).collect()
+    if x < 0.0 || y < 0.0 || x + w > width || y + h > height {
+        return 1.0;
+    }
+    (cx / width - 0.5).abs().max((cy / height - 0.5).abs())
 }
 
-/// Variance of the Laplacian: how much fine detail an aligned face holds.
-fn detail(grey: &[f32]) -> f32 {
-    let at = |x: usize, y: usize| grey.get(y * ALIGNED + x).copied().unwrap_or(0.0);
+/// Light and detail of a face.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Light {
+    /// Variance of the Laplacian.
+    detail: f32,
+    brightness: f32,
+    contrast: f32,
+    /// Brightness about the lighter eye, part of that on the cheek below it.
+    eyes: f32,
+}
+
+fn light(cutter: &mut Cutter, picture: &RgbImage, face: &Face) -> Result<Light, FaceError> {
+    let [right, left, _, mouth_right, mouth_left] = face.landmarks;
+    let mean = |axis: usize| {
+        let all = [right, left, mouth_right, mouth_left];
+        all.iter().filter_map(|p| p.get(axis)).sum::<f32>() / 4.0
+    };
+    let side = f64::from(SQUARE * face.eye_distance());
+    let window = Window::about(picture, [mean(0), mean(1)], side, side);
+    let pixels = cutter.cut(picture, window, (SIDE as u32, SIDE as u32), SMOOTH)?;
+    let square: Vec<f32> = pixels.iter().map(|pixel| grey(*pixel)).collect();
+    let inside = |[x, y]: [f32; 2]| {
+        let scale = |value: f32, start: f64, length: f64| {
+            ((f64::from(value) - start) / length * SIDE as f64).clamp(0.0, SIDE as f64 - 1.0) as usize
+        };
+        [scale(x, window.left, window.width), scale(y, window.top, window.height)]
+    };
+    let (brightness, contrast) = spread(&square);
+    Ok(Light {
+        detail: detail(&square),
+        brightness,
+        contrast,
+        eyes: eyes_against_cheeks(&square, inside(right), inside(left)),
+    })
+}
+
+/// Mean and standard deviation, the rim left out.
+fn spread(square: &[f32]) -> (f32, f32) {
+    let rows = square.chunks_exact(SIDE).skip(RIM).take(SIDE - 2 * RIM);
+    let inner = || rows.clone().flat_map(|row| row.iter().skip(RIM).take(SIDE - 2 * RIM));
+    let count = inner().count().max(1) as f32;
+    let mean = inner().sum::<f32>() / count;
+    let variance = inner().map(|v| (v - mean).powi(2)).sum::<f32>() / count;
+    (mean, variance.sqrt())
+}
+
+/// Brightness about the eyes, part of that on the cheeks below; of the eye for which it is greater.
+fn eyes_against_cheeks(square: &[f32], right: [usize; 2], left: [usize; 2]) -> f32 {
+    // In the square the eyes are about 35 pixels apart; a cheek lies half that below its eye.
+    let (half_width, half_height, below) = (8, 5, 17);
+    let patch = |[x, y]: [usize; 2]| {
+        let rows = square.chunks_exact(SIDE).skip(y.saturating_sub(half_height)).take(2 * half_height + 1);
+        let values =
+            rows.flat_map(|row| row.iter().skip(x.saturating_sub(half_width)).take(2 * half_width + 1));
+        let (sum, count) = values.fold((0f32, 0f32), |(sum, count), v| (sum + v, count + 1.0));
+        sum / count.max(1.0)
+    };
+    let ratio = |[x, y]: [usize; 2]| patch([x, y]) / patch([x, y + below]).max(1.0);
+    ratio(right).max(ratio(left))
+}
+
+/// Variance of the Laplacian: how much fine detail a face holds.
+fn detail(square: &[f32]) -> f32 {
+    let at = |x: usize, y: usize| square.get(y * SIDE + x).copied().unwrap_or(0.0);
     let (mut sum, mut squares, mut count) = (0f32, 0f32, 0f32);
-    // The rim is left out: there the aligned face may hold black from outside the picture.
-    for y in 16..ALIGNED - 16 {
-        for x in 16..ALIGNED - 16 {
+    for y in RIM..SIDE - RIM {
+        for x in RIM..SIDE - RIM {
             let value = at(x - 1, y) + at(x + 1, y) + at(x, y - 1) + at(x, y + 1) - 4.0 * at(x, y);
             sum += value;
             squares += value * value;
@@ -170,52 +376,56 @@ fn detail(grey: &[f32]) -> f32 {
 mod tests {
     use super::*;
 
-    fn good() -> (RgbImage, Face, QualityNumbers) {
-        let face = Face {
-            bounds: [260.0, 500.0, 200.0, 260.0],
-            landmarks: [[310.0, 600.0], [410.0, 600.0], [360.0, 650.0], [320.0, 700.0], [400.0, 700.0]],
-            score: 0.9,
-        };
-        let pose = Pose { yaw: 3.0, pitch: -4.0, roll: 1.0 };
-        let found =
-            QualityNumbers { eye_distance: face.eye_distance(), detail: 300.0, brightness: 120.0, pose };
-        (RgbImage::new(720, 1280), face, found)
+    fn flaws_of(aspect: Aspect, value: f32) -> Vec<QualityFlaw> {
+        flaws(&[Measure::new(aspect, value)])
     }
 
     #[test]
-    fn a_good_face_has_no_flaw() {
-        let (picture, face, found) = good();
-        assert_eq!(flaws(&picture, &face, &found), []);
+    fn each_demand_has_its_flaw_and_what_is_no_number_meets_none() {
+        for (aspect, good, bad, flaw) in [
+            (Aspect::EyeDistance, 90.0, 20.0, QualityFlaw::TooFar),
+            (Aspect::FaceHeight, 0.3, 0.9, QualityFlaw::TooNear),
+            (Aspect::Position, 0.1, 0.5, QualityFlaw::OffCentre),
+            (Aspect::Sharpness, 300.0, 1.0, QualityFlaw::Blurred),
+            (Aspect::Exposure, 120.0, 10.0, QualityFlaw::TooDark),
+            (Aspect::Exposure, 120.0, 250.0, QualityFlaw::TooBright),
+            (Aspect::Contrast, 40.0, 2.0, QualityFlaw::TooBright),
+            (Aspect::Yaw, 3.0, -50.0, QualityFlaw::Turned),
+            (Aspect::Pitch, -4.0, 40.0, QualityFlaw::Turned),
+            (Aspect::Roll, 1.0, 60.0, QualityFlaw::Turned),
+            (Aspect::EyesClosed, 0.1, 0.99, QualityFlaw::EyesClosed),
+            (Aspect::MouthOpen, 0.1, 0.6, QualityFlaw::MouthOpen),
+            (Aspect::EyesVisible, 0.8, 0.1, QualityFlaw::Covered),
+            (Aspect::FaceVisible, 0.94, 0.7, QualityFlaw::Covered),
+        ] {
+            assert_eq!(flaws_of(aspect, good), []);
+            assert_eq!(flaws_of(aspect, bad), [flaw], "{aspect:?}");
+            assert!(!flaws_of(aspect, f32::NAN).is_empty(), "{aspect:?}");
+        }
     }
 
     #[test]
-    fn each_flaw_is_named() {
-        let (picture, face, found) = good();
-        let with = |change: fn(&mut QualityNumbers)| {
-            let mut changed = found;
-            change(&mut changed);
-            flaws(&picture, &face, &changed)
-        };
-        assert_eq!(with(|n| n.eye_distance = 20.0), [QualityFlaw::TooFar]);
-        assert_eq!(with(|n| n.detail = 1.0), [QualityFlaw::Blurred]);
-        assert_eq!(with(|n| n.brightness = 10.0), [QualityFlaw::TooDark]);
-        assert_eq!(with(|n| n.brightness = 250.0), [QualityFlaw::TooBright]);
-        assert_eq!(with(|n| n.pose.yaw = -50.0), [QualityFlaw::Turned]);
-        assert_eq!(with(|n| n.pose.roll = f32::NAN), [QualityFlaw::Turned]);
+    fn a_face_that_the_rim_cuts_is_off_centre() {
+        let face = |bounds| Face { bounds, landmarks: [[0.0; 2]; 5], score: 0.9 };
+        assert!(off_centre(&face([260.0, 500.0, 200.0, 260.0]), 720.0, 1280.0) < 0.1);
+        assert_eq!(off_centre(&face([-10.0, 500.0, 200.0, 260.0]), 720.0, 1280.0), 1.0);
     }
 
     #[test]
-    fn a_face_at_the_rim_is_off_centre_and_a_huge_one_too_near() {
-        let (picture, mut face, found) = good();
-        face.bounds[0] = -10.0;
-        assert_eq!(flaws(&picture, &face, &found), [QualityFlaw::OffCentre]);
-        face.bounds = [10.0, 100.0, 700.0, 1000.0];
-        assert_eq!(flaws(&picture, &face, &found), [QualityFlaw::TooNear]);
+    fn one_colour_has_neither_detail_nor_contrast() {
+        let square = vec![100.0; SIDE * SIDE];
+        assert!(detail(&square) < 1e-3);
+        assert_eq!(spread(&square), (100.0, 0.0));
     }
 
     #[test]
-    fn one_colour_has_no_detail() {
-        assert!(detail(&vec![100.0; ALIGNED * ALIGNED]) < 1e-3);
+    fn dark_glasses_are_told_from_dark_skin() {
+        let mut square = vec![60.0; SIDE * SIDE];
+        assert!((eyes_against_cheeks(&square, [38, 45], [74, 45]) - 1.0).abs() < 1e-6);
+        for row in square.chunks_exact_mut(SIDE).skip(38).take(14) {
+            row.fill(10.0);
+        }
+        assert!(eyes_against_cheeks(&square, [38, 45], [74, 45]) < 0.30);
     }
 
     #[test]
@@ -223,5 +433,13 @@ mod tests {
         let mut logits = vec![-50.0; POSE_BINS];
         logits[43] = 50.0;
         assert!((angle(&logits) - 30.0).abs() < 1e-3);
+    }
+
+    #[test]
+    fn lips_apart_are_an_open_mouth() {
+        let mut points = [[0.0; 2]; POINTS];
+        (points[48], points[54]) = ([0.0, 0.0], [100.0, 0.0]);
+        (points[62], points[66]) = ([50.0, -20.0], [50.0, 30.0]);
+        assert!((mouth_open(&points) - 0.5).abs() < 1e-6);
     }
 }

@@ -7,7 +7,7 @@ use crate::devices::chip_reader::PcscReader;
 use crate::devices::gate::{GateSettings, ModbusGate};
 use crate::devices::mrz_reader::{MrzReaderSettings, SerialMrzReader};
 use crate::devices::screen::{ScreenServer, ScreenSettings};
-use crate::face::ModelSet;
+use crate::face::{InferenceSettings, ModelSet};
 use crate::outbox::{
     BackOff, CentralClient, CentralClientSettings, ClientError, LaneKit, Outbox, RunningUploader, Uploader,
 };
@@ -26,8 +26,6 @@ use tokio::sync::watch;
 const FILE_MOST: u64 = 32 << 20;
 /// Room for what waits for central: at 600 kB a referred passage, weeks without a connection.
 pub const OUTBOX_BYTES_MOST: u64 = 4 << 30;
-/// Threads of one inference: one keeps the others free for the devices, and frames come one at a time.
-const INFERENCE_THREADS: usize = 1;
 
 /// `egate lane`.
 #[derive(Debug, clap::Args)]
@@ -71,6 +69,9 @@ pub struct LaneSettings {
     pub chip_reader: ChipReaderSettings,
     /// Reader of printed lines.
     pub mrz_reader: MrzReaderSettings,
+    /// How inferences are run.
+    #[serde(default)]
+    pub inference: InferenceSettings,
     /// Camera.
     pub camera: CameraSettings,
     /// Gate controller.
@@ -128,8 +129,13 @@ impl Faculties {
     ///
     /// # Errors
     /// When a model is missing or not the one of the manifest, or a file of trust is none.
-    pub fn load(var: &Path, trust: &[(String, Vec<u8>)], as_of: Timestamp) -> anyhow::Result<Self> {
-        let engine = ModelSet::under(var, INFERENCE_THREADS)?;
+    pub fn load(
+        var: &Path,
+        inference: &InferenceSettings,
+        trust: &[(String, Vec<u8>)],
+        as_of: Timestamp,
+    ) -> anyhow::Result<Self> {
+        let engine = ModelSet::set_up(var, inference)?;
         Ok(Faculties { engine: Mutex::new(engine), trust: trust_store(trust, as_of)? })
     }
 }
@@ -178,7 +184,12 @@ pub fn serve(args: &LaneArgs) -> anyhow::Result<bool> {
     let settings = LaneSettings::read(&args.config)?;
     let profile = settings.read_profile()?;
     let kit = settings.read_kit()?;
-    let faculties = Faculties::load(&settings.var, &folder_files(&settings.trust)?, Timestamp::now())?;
+    let faculties = Faculties::load(
+        &settings.var,
+        &settings.inference,
+        &folder_files(&settings.trust)?,
+        Timestamp::now(),
+    )?;
     let runtime = tokio::runtime::Runtime::new()?;
     runtime.block_on(async {
         let (screen, address) = ScreenServer::open(settings.screen.clone()).await?;

@@ -148,11 +148,11 @@ impl Profile {
         let face = &self.face;
         let said = |key: &str, what: String| Some((format!("face.{key}"), what));
         // Written so that a threshold that is not a number is out of range, too.
-        if !(face.match_threshold > 0.0 && face.match_threshold < 1.0) {
-            return said("match_threshold", "must lie between 0 and 1".into());
+        if !FaceRules::FALSE_MATCH_RATES.contains(&face.false_match_rate) {
+            return said("false_match_rate", "must lie between 0.00001 and 0.001".into());
         }
-        if !(face.attack_threshold > 0.0 && face.attack_threshold < 1.0) {
-            return said("attack_threshold", "must lie between 0 and 1".into());
+        if !FaceRules::BONA_FIDE_ERROR_RATES.contains(&face.bona_fide_error_rate) {
+            return said("bona_fide_error_rate", "must lie between 0.005 and 0.05".into());
         }
         if !(1..=FRAMES_MOST).contains(&face.frames_needed) {
             return said("frames_needed", format!("must lie between 1 and {FRAMES_MOST}"));

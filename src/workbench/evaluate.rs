@@ -109,7 +109,7 @@ fn matches(arguments: &SampleArgs) -> Result<Value> {
         at.insert(name.into(), json!({"fnmr": fnmr, "threshold": threshold, "ci95": interval}));
     }
     let rules = FaceRules::default();
-    let false_matches = non_mated.iter().filter(|&&s| s >= rules.match_threshold).count();
+    let false_matches = non_mated.iter().filter(|&&s| s >= rules.match_threshold()).count();
     Ok(json!({
         "references": references.len(),
         "probes": probes.len(),
@@ -119,8 +119,8 @@ fn matches(arguments: &SampleArgs) -> Result<Value> {
         "fnmr_at_fmr": at,
         "eer": equal_error(&all, &non_mated),
         "at_default_threshold": {
-            "threshold": rules.match_threshold,
-            "fnmr": below(&all, rules.match_threshold),
+            "threshold": rules.match_threshold(),
+            "fnmr": below(&all, rules.match_threshold()),
             "fmr": false_matches as f64 / non_mated.len() as f64,
             "false_matches": false_matches,
         },
@@ -219,7 +219,7 @@ fn liveness(arguments: &SampleArgs) -> Result<Value> {
     if bona_fide.is_empty() || scores.is_empty() {
         bail!("pictures with faces of bona_fide and of at least one kind of attack are needed");
     }
-    let threshold = FaceRules::default().attack_threshold;
+    let threshold = FaceRules::default().attack_threshold();
     let errors = |threshold: f32| -> BTreeMap<&str, f64> {
         scores.iter().map(|(kind, s)| (kind.as_str(), below(s, threshold))).collect()
     };

@@ -5,6 +5,7 @@
 //! [`SCORE_TOLERANCE`]: the inference runtime's last bits depend on the processor.
 
 use super::fixture::{Fixture, Heard};
+use crate::face::InferenceSettings;
 use crate::lane::{Deed, Faculties, understand};
 use crate::passage::{Effect, Moment, Outcome, Passage};
 use crate::policy::PassageId;
@@ -151,7 +152,8 @@ pub fn run(args: &ReplayArgs) -> anyhow::Result<bool> {
     let mut lines = Vec::new();
     for folder in folders {
         let fixture = Fixture::read(&folder)?;
-        let faculties = Faculties::load(&args.var, &fixture.trust, fixture.head.started)?;
+        let faculties =
+            Faculties::load(&args.var, &InferenceSettings::default(), &fixture.trust, fixture.head.started)?;
         let played = replay(&fixture, &faculties);
         let same = played.differences.is_empty();
         if !args.json {

@@ -57,7 +57,7 @@ pub(crate) fn template(cosine: f32) -> Template {
     let mut unit = vec![0.0; 128];
     unit[0] = cosine;
     unit[1] = (1.0 - cosine * cosine).max(0.0).sqrt();
-    Template { sface: unit.clone(), second: unit }
+    Template { values: unit }
 }
 
 /// A frame of the traveller with this similarity and attack score.
@@ -70,7 +70,9 @@ pub(crate) fn frame(sequence: u64, similarity: f32, attack: f32) -> FrameFinding
             landmarks: [[260.0, 190.0], [340.0, 190.0], [300.0, 240.0], [270.0, 290.0], [330.0, 290.0]],
             score: 0.95,
             quality: Vec::new(),
+            measures: Vec::new(),
             attack: Some(attack),
+            cues: Vec::new(),
             template: template(similarity),
         }),
     }

@@ -153,7 +153,7 @@ fn read(source: &Source) -> Result<Language, TextError> {
 }
 
 /// Every prompt there is.
-pub const PROMPTS: [Prompt; 18] = [
+pub const PROMPTS: [Prompt; 21] = [
     Prompt::Closed,
     Prompt::PlaceDocument,
     Prompt::ReadingDocument,
@@ -168,6 +168,9 @@ pub const PROMPTS: [Prompt; 18] = [
     Prompt::Adjust(QualityFlaw::TooDark),
     Prompt::Adjust(QualityFlaw::TooBright),
     Prompt::Adjust(QualityFlaw::Turned),
+    Prompt::Adjust(QualityFlaw::EyesClosed),
+    Prompt::Adjust(QualityFlaw::MouthOpen),
+    Prompt::Adjust(QualityFlaw::Covered),
     Prompt::Wait,
     Prompt::GoThrough,
     Prompt::TakeDocument,
@@ -191,6 +194,9 @@ pub fn key(prompt: Prompt) -> &'static str {
         Prompt::Adjust(QualityFlaw::TooDark) => "too_dark",
         Prompt::Adjust(QualityFlaw::TooBright) => "too_bright",
         Prompt::Adjust(QualityFlaw::Turned) => "turned",
+        Prompt::Adjust(QualityFlaw::EyesClosed) => "eyes_closed",
+        Prompt::Adjust(QualityFlaw::MouthOpen) => "mouth_open",
+        Prompt::Adjust(QualityFlaw::Covered) => "covered",
         Prompt::Wait => "wait",
         Prompt::GoThrough => "go_through",
         Prompt::TakeDocument => "take_document",

@@ -14,6 +14,7 @@ use crate::devices::mrz_reader::{FramingProfile, MrzReaderSettings, MrzSender, S
 use crate::devices::screen::ScreenServer;
 use crate::devices::{AnswerTime, InProcessReader};
 use crate::document::Mrz;
+use crate::face::InferenceSettings;
 use crate::lane::{Connection, Equipment, Faculties, Lane, run};
 use crate::outbox::{BackOff, LaneKit, Outbox, RunningUploader};
 use crate::policy::Profile;
@@ -89,7 +90,7 @@ impl Stage {
         let now = Timestamp::now();
         let country = TestCountry::new("UTO", "UT", now)?;
         let trust = country.trust_bundle()?;
-        let faculties = Faculties::load(&settings.var, &trust, now)?;
+        let faculties = Faculties::load(&settings.var, &InferenceSettings::default(), &trust, now)?;
         let people = People::load(&settings.var, &faculties)?;
 
         let identity = settings.folder.join("identity");

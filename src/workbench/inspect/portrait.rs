@@ -100,16 +100,11 @@ fn examine(engine: &mut FaceEngine, picture: &RgbImage, found: &mut Found) -> Re
     match engine.reference(picture) {
         Ok(reference) => {
             let frame = engine.analyse(0, picture)?;
-            let numbers = engine.quality(picture)?;
+            let measures = engine.quality(picture)?;
             found.insert("faces".into(), frame.faces.max(1).into());
             found.insert("eye_distance".into(), reference.eye_distance.into());
             found.insert("flaws".into(), json!(frame.traveller.map(|face| face.quality).unwrap_or_default()));
-            found.insert("brightness".into(), numbers.brightness.into());
-            found.insert("detail".into(), numbers.detail.into());
-            found.insert(
-                "pose".into(),
-                json!({"yaw": numbers.pose.yaw, "pitch": numbers.pose.pitch, "roll": numbers.pose.roll}),
-            );
+            found.insert("quality".into(), json!(measures));
             Ok(true)
         }
         Err(error @ (FaceError::NoFace | FaceError::SeveralFaces(_) | FaceError::ImageSize { .. })) => {
