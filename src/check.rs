@@ -157,6 +157,9 @@ reasons! {
     ChipAuthenticationNotOffered = 1201, "The chip offers no proof that it is not a copy.";
     ChipAuthenticationFailed = 1202, "The chip could not prove that it is not a copy.";
     ChipAuthenticationNotChecked = 1203, "The chip's proof that it is not a copy was not asked for.";
+    ChipKeyNotSigned = 1204, "The key with which the chip proved itself is none that the issuing state has signed.";
+    ChipAuthenticationImpossible = 1205, "The chip announces a proof that it is not a copy which nobody can ask for.";
+    ChipKeyCompromised = 1206, "The chip's key is of a series that is known to be compromised.";
     // 13xx: security object and certificates
     SecurityObjectMalformed = 1301, "The security object is malformed.";
     SecurityObjectSignatureWrong = 1302, "The signature over the security object is wrong.";
@@ -171,6 +174,8 @@ reasons! {
     SignerRevoked = 1316, "The document signer's certificate is revoked.";
     RevocationUnknown = 1317, "No current revocation list of the issuing country is at hand.";
     TrustStoreOld = 1318, "The trust store is older than the profile allows.";
+    KnownDefect = 1319, "A defect is known of the documents of this signer.";
+    AlgorithmWeak = 1320, "A key or algorithm is weaker than this gate accepts.";
     // 14xx: content of the chip
     DataGroupHashWrong = 1401, "A data group is not the one that was signed.";
     DataGroupNotSigned = 1402, "A data group that was read is not listed in the security object.";

@@ -42,9 +42,12 @@ enum Command {
     /// Error rates on pictures of one's own
     #[command(subcommand, arg_required_else_help = true)]
     Evaluate(workbench::evaluate::EvaluateArgs),
-    /// Make test passports with their PKI
+    /// Make test documents with their PKI
     #[cfg(feature = "issuer")]
     Issue(workbench::issue::IssueArgs),
+    /// Lay an issued test document on the virtual reader
+    #[cfg(feature = "issuer")]
+    Card(workbench::issue::CardArgs),
 }
 
 #[derive(Subcommand)]
@@ -105,6 +108,8 @@ fn run(command: Command) -> anyhow::Result<bool> {
         Command::Evaluate(args) => workbench::evaluate::run(args),
         #[cfg(feature = "issuer")]
         Command::Issue(args) => workbench::issue::run(args),
+        #[cfg(feature = "issuer")]
+        Command::Card(args) => workbench::issue::serve(&args),
         Command::Inspect(Inspect::Mrz { lines, json }) => workbench::inspect::mrz::run(lines, json),
         Command::Inspect(Inspect::Sod(args)) => workbench::inspect::sod::run(args),
         Command::Inspect(Inspect::Masterlist(args)) => workbench::inspect::masterlist::run(args),

@@ -143,7 +143,7 @@ fn link_certificates_count_when_their_predecessor_signed_them() {
     for name in ["2020-10_CSCA_LINK.cer", "2016-01_CSCA_LINK.cer"] {
         builder.add_certificate_der(&read(name)).unwrap();
     }
-    assert_eq!(builder.build(Timestamp::UNIX_EPOCH).authorities(), 0, "no root, no trust");
+    assert_eq!(builder.build(Timestamp::UNIX_EPOCH).refused().len(), 2, "no root, no trust");
     let mut builder = TrustStore::builder();
     for name in ["2020-10_CSCA_LINK.cer", "2016-01_CSCA_LINK.cer", "2010-12_CSCA.cer"] {
         builder.add_certificate_der(&read(name)).unwrap();

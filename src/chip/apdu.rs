@@ -88,10 +88,18 @@ impl Status {
     pub const SECURE_MESSAGING_MISSING: Status = Status(0x6987);
     /// Secure messaging wrong.
     pub const SECURE_MESSAGING_WRONG: Status = Status(0x6988);
+    /// Authentication failed.
+    pub const AUTHENTICATION_FAILED: Status = Status(0x6300);
     /// No such file or application.
     pub const NOT_FOUND: Status = Status(0x6A82);
     /// Instruction not supported.
     pub const NO_INSTRUCTION: Status = Status(0x6D00);
+
+    /// How many bytes the chip keeps ready (`61xx`), to be fetched by GET RESPONSE.
+    pub fn more_data(self) -> Option<usize> {
+        let [class, length] = self.0.to_be_bytes();
+        (class == 0x61).then(|| if length == 0 { 256 } else { length.into() })
+    }
 
     /// The length that the chip would answer with, where it refused another (`6Cxx`).
     pub fn right_length(self) -> Option<usize> {

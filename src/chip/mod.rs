@@ -16,23 +16,40 @@
 //! What the files say is read in [`files`]; [`Portrait::decode`] gives the picture of DG2.
 //!
 //! Clauses: ICAO Doc 9303-10 (files), -11 (access, secure messaging), ISO/IEC 7816-4 (APDUs).
+mod access;
 mod apdu;
-mod bac;
-mod cipher;
+mod authenticity;
+mod card_limits;
+mod crypto;
+mod error;
 pub mod files;
 mod link;
+mod listed_groups;
 mod mailbox;
+mod plan;
 mod portrait;
 mod proof;
+mod random;
 mod reading;
 mod secure_messaging;
+mod security_infos;
 mod session;
 pub mod tlv;
+mod visit;
 
 pub use apdu::{Command, Status};
-pub use cipher::{SessionCipher, TripleDes};
+pub use crypto::{Aes, CipherSuite, SessionCipher, TripleDes};
+pub use error::ChipError;
 pub use files::{ComFile, FileError};
+pub use plan::{AccessKey, ChipReading, FileId, ReadingPlan};
 pub use portrait::{MAX_PIXELS, MAX_SIDE, Media, Portrait, PortraitError};
 pub use proof::{Proof, Proofs};
+pub use random::ChipRandom;
+pub use reading::MAX_FILE;
 pub use secure_messaging::{Answer, SecureMessaging, SecureMessagingError};
-pub use session::*;
+pub use security_infos::{
+    ActiveAuthenticationInfo, ChipAuthenticationInfo, ChipAuthenticationPublicKeyInfo, KeyAgreement,
+    MAX_SECURITY_INFOS, Mapping, OtherInfo, PaceDomainParameterInfo, PaceInfo, SecurityInfos,
+    SecurityInfosError,
+};
+pub use session::{ChipSession, MAX_EXCHANGES, Next};

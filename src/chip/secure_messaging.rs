@@ -11,7 +11,7 @@
 //! the next. Secure messaging is not what makes a file genuine: that is the signed hash over the whole.
 
 use super::apdu::{Command, Status, split_answer};
-use super::cipher::{SessionCipher, pad, unpad};
+use super::crypto::{SessionCipher, pad, unpad};
 use super::tlv::{self, TlvError};
 use openssl::error::ErrorStack;
 
@@ -79,12 +79,18 @@ impl SecureMessaging {
         SecureMessaging { cipher, counter }
     }
 
-    /// Most bytes of data that fit a protected answer of short length: 256 bytes less status object,
-    /// MAC object, and the cryptogram's tag, length and padding indicator, in whole blocks less padding.
-    pub fn largest_short_answer(&self) -> usize {
-        const OVERHEAD: usize = (2 + 2) + (2 + MAC) + (3 + 1);
+    /// Most bytes of data that fit a protected answer of short length, and likewise a protected command.
+    pub fn largest_short(&self) -> usize {
+        self.largest_answer(256 + 2)
+    }
+
+    /// Most bytes of data that fit a protected answer of so many bytes: less status, status object, MAC object,
+    /// and the cryptogram's tag, length and padding indicator, in whole blocks less padding.
+    pub fn largest_answer(&self, bytes: usize) -> usize {
+        const OVERHEAD: usize = 2 + (2 + 2) + (2 + MAC);
+        let cryptogram = if bytes <= 256 + 2 { 3 + 1 } else { 4 + 1 };
         let block = self.cipher.block();
-        (256 - OVERHEAD) / block * block - 1
+        (bytes.saturating_sub(OVERHEAD + cryptogram) / block * block).saturating_sub(1)
     }
 
     /// Wraps a command and advances the counter.
@@ -219,7 +225,7 @@ impl<'a> Objects<'a> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::cipher::TripleDes;
+    use super::super::crypto::TripleDes;
     use super::*;
 
     // Doc 9303-11 appendix D.4.
@@ -312,6 +318,7 @@ mod tests {
 
     #[test]
     fn knows_how_much_fits_a_short_answer() {
-        assert_eq!(session().largest_short_answer(), 231);
+        assert_eq!(session().largest_short(), 231);
+        assert_eq!(session().largest_answer(65_538), 65_511);
     }
 }

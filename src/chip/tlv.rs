@@ -130,6 +130,22 @@ pub fn find(value: &[u8], tag: u32) -> Result<&[u8], TlvError> {
     Err(TlvError::Missing(tag))
 }
 
+/// A number without sign, of at most four bytes after leading zeros.
+pub fn unsigned(value: &[u8]) -> Option<usize> {
+    let digits = value.iter().skip_while(|byte| **byte == 0);
+    if digits.clone().count() > 4 {
+        return None;
+    }
+    digits.fold(0u32, |number, byte| number << 8 | u32::from(*byte)).try_into().ok()
+}
+
+/// A number in as few bytes as it takes, at least one.
+pub fn shortest(number: u64) -> Vec<u8> {
+    let bytes = number.to_be_bytes();
+    let zeros = bytes.iter().take(bytes.len() - 1).take_while(|byte| **byte == 0).count();
+    bytes.into_iter().skip(zeros).collect()
+}
+
 /// An element with the shortest length. Values beyond [`MAX_VALUE`] never occur on our side.
 pub fn encode(tag: u32, value: &[u8]) -> Vec<u8> {
     let mut bytes: Vec<u8> = tag.to_be_bytes().into_iter().skip_while(|byte| *byte == 0).collect();

@@ -12,6 +12,13 @@ pub trait Card: Send {
     /// # Errors
     /// When the chip left the field or the reader failed.
     fn transmit(&mut self, command: &[u8]) -> Result<Vec<u8>, CardFault>;
+    /// Has the chip begin anew: resets it, or waits a moment for it when it has left the field.
+    ///
+    /// # Errors
+    /// When it does not come again, or the reader cannot wait for it.
+    fn reset(&mut self) -> Result<(), CardFault> {
+        Err(CardFault::Removed)
+    }
 }
 
 /// Why a command got no answer.

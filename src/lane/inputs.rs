@@ -4,16 +4,18 @@
 //! the only way from an input to the passage's event. A recorded passage is a list of inputs with their
 //! moments; played again, it goes through this very function.
 
+use super::trust_store::TrustInUse;
 use crate::check::{Check, CheckId, Reason};
 use crate::chip::{
     AccessKey, ChipError, ChipRandom, ChipReading, ChipSession, FileError, Media, Next, ReadingPlan,
 };
+use crate::devices::RecordedCard;
 use crate::document::Mrz;
 use crate::face::{FaceEngine, Reference};
 use crate::passage::{DocumentFindings, Event, GateState, LookupFindings};
 use crate::policy::Condition;
 use crate::record::wire::{DocumentStatus, LookupAnswer};
-use crate::trust::{self, Evidence, TrustStore};
+use crate::trust::{self, Evidence};
 use image::RgbImage;
 use image::codecs::jpeg::JpegEncoder;
 use jiff::Timestamp;
@@ -22,16 +24,7 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-/// One command and what came back.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Exchange {
-    /// Command APDU, hexadecimal.
-    pub command: String,
-    /// Answer APDU, hexadecimal, or the fault in words.
-    pub answer: Result<String, String>,
-    /// Microseconds from one to the other.
-    pub took_us: u64,
-}
+pub use crate::devices::Exchange;
 
 /// A whole conversation with a chip, and what it needs to be held again bit for bit.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -125,7 +118,7 @@ pub struct Faculties {
     /// The inference sessions, one set for the life of the lane.
     pub engine: Mutex<FaceEngine>,
     /// Whom the lane trusts.
-    pub trust: TrustStore,
+    pub trust: TrustInUse,
 }
 
 /// The event that an input means, and the chip's portrait when the input brought one.
@@ -179,6 +172,7 @@ pub struct ChipHeard {
 }
 
 /// What answers a command: the device at the gate, the recording on the desk. Also says how long it took.
+/// An empty command asks for the chip's reset.
 pub type Transmit<'a> = &'a mut dyn FnMut(&[u8]) -> (Result<Vec<u8>, String>, Duration);
 
 /// Talks to the chip over `transmit`, keeps every exchange, examines what was read.
@@ -198,18 +192,14 @@ pub fn hear_chip(
     let mut session =
         ChipSession::new(AccessKey::Mrz(printed.key_information()), ReadingPlan::default(), random);
     let chip = loop {
-        match session.next() {
-            Next::Transmit(command) => {
-                let (answer, took) = transmit(&command);
-                session.answer(answer.as_deref().map_err(Clone::clone), took);
-                trace.exchanges.push(Exchange {
-                    command: hex::encode(command),
-                    answer: answer.map(hex::encode),
-                    took_us: took.as_micros().try_into().unwrap_or(u64::MAX),
-                });
-            }
+        let command = match session.next() {
+            Next::Transmit(command) => command,
+            Next::Reconnect => Vec::new(),
             Next::Done(result) => break result,
-        }
+        };
+        let (answer, took) = transmit(&command);
+        session.answer(answer.as_deref().map_err(Clone::clone), took);
+        trace.exchanges.push(Exchange::new(&command, &answer, took));
     };
     let (findings, portrait) = examine(printed, chip.as_ref(), now, faculties);
     ChipHeard { trace, findings, portrait }
@@ -221,18 +211,8 @@ fn hear_again(trace: &ChipTrace, faculties: &Faculties) -> (DocumentFindings, Op
     let Ok(printed) = Mrz::parse(&trace.lines) else {
         return (unreadable_lines(), None);
     };
-    let mut exchanges = trace.exchanges.iter();
-    let mut transmit = |command: &[u8]| match exchanges.next() {
-        None => (Err("no chip answered".to_owned()), Duration::ZERO),
-        Some(exchange) => {
-            let answer = if exchange.command == hex::encode(command) {
-                exchange.answer.clone().and_then(|a| hex::decode(a).map_err(|e| e.to_string()))
-            } else {
-                Err("the recorded exchange has another command".to_owned())
-            };
-            (answer, Duration::from_micros(exchange.took_us))
-        }
-    };
+    let mut card = RecordedCard::new(trace.exchanges.clone());
+    let mut transmit = |command: &[u8]| card.answer(command);
     let random = ChipRandom(hex::decode(&trace.random).unwrap_or_default());
     let heard = hear_chip(&printed, random, trace.now, &mut transmit, faculties);
     (heard.findings, heard.portrait)
@@ -244,7 +224,8 @@ fn examine(
     now: Timestamp,
     faculties: &Faculties,
 ) -> (DocumentFindings, Option<PortraitPicture>) {
-    let evidence = Evidence { printed, chip, store: &faculties.trust, now };
+    let store = faculties.trust.current();
+    let evidence = Evidence { printed, chip, store: &store, now };
     let examination = trust::examine(&evidence);
     let mut checks = examination.checks;
     let (reference, kept) = match chip {

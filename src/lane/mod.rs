@@ -21,6 +21,7 @@ mod observer;
 mod service;
 mod settings;
 mod threads;
+mod trust_store;
 
 pub use conditions::*;
 pub use conduct::*;
@@ -29,3 +30,4 @@ pub use inputs::*;
 pub use monitor::{DISK_LEAST, Monitor, free_bytes, plausible};
 pub use observer::*;
 pub use settings::*;
+pub use trust_store::*;

@@ -1,7 +1,11 @@
 //! A lane's settings, in TOML (`config/lane.toml` is a commented example), and what they bring up.
 
 use super::monitor::{self, Surveyed};
-use super::{Conditions, Equipment, Faculties, Health, HealthSettings, Lane, Nobody, Tally, run};
+use super::trust_store::source_files;
+use super::{
+    Conditions, Equipment, Faculties, Health, HealthSettings, Lane, Nobody, Tally, TrustFiles, TrustInUse,
+    TrustKeeper, follow_trust, run, trust_store,
+};
 use crate::devices::camera::CameraSettings;
 use crate::devices::chip_reader::PcscReader;
 use crate::devices::gate::{GateSettings, ModbusGate};
@@ -13,7 +17,7 @@ use crate::outbox::{
 };
 use crate::policy::Profile;
 use crate::policy::config::read_toml;
-use crate::trust::{TrustMaterial, TrustStore};
+use crate::trust::TrustStore;
 use anyhow::Context;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -22,8 +26,6 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use tokio::sync::watch;
 
-/// Bytes of one certificate, list or key file at most.
-const FILE_MOST: u64 = 32 << 20;
 /// Room for what waits for central: at 600 kB a referred passage, weeks without a connection.
 pub const OUTBOX_BYTES_MOST: u64 = 4 << 30;
 
@@ -57,7 +59,8 @@ pub struct LaneSettings {
     pub central: String,
     /// File of the durable queue; made when absent.
     pub outbox: PathBuf,
-    /// Folder of country certificates, master lists' certificates and revocation lists.
+    /// Folder of country certificates, master lists, revocation lists, lists of defects and `rules.toml`.
+    /// Its last good contents are kept in `trust` beside the outbox.
     pub trust: PathBuf,
     /// Folder of runtime and models, as set-up made it.
     pub var: PathBuf,
@@ -135,45 +138,29 @@ impl Faculties {
         trust: &[(String, Vec<u8>)],
         as_of: Timestamp,
     ) -> anyhow::Result<Self> {
-        let engine = ModelSet::set_up(var, inference)?;
-        Ok(Faculties { engine: Mutex::new(engine), trust: trust_store(trust, as_of)? })
+        Self::with_trust(var, inference, Arc::new(trust_store(trust, as_of)?))
     }
-}
 
-/// Builds a trust store from the files of the lane's trust folder: certificates, revocation lists and master
-/// lists, each known by its content.
-///
-/// # Errors
-/// Names the file that is none of them.
-pub fn trust_store(files: &[(String, Vec<u8>)], as_of: Timestamp) -> anyhow::Result<TrustStore> {
-    let mut builder = TrustStore::builder();
-    for (name, bytes) in files {
-        let material = TrustMaterial::parse(bytes).with_context(|| format!("trust file {name}"))?;
-        builder.add_material(material, &[]).with_context(|| format!("trust file {name}"))?;
+    /// Loads the models under `var` and takes a trust store that is there.
+    ///
+    /// # Errors
+    /// When a model is missing or not the one of the manifest.
+    pub fn with_trust(
+        var: &Path,
+        inference: &InferenceSettings,
+        trust: Arc<TrustStore>,
+    ) -> anyhow::Result<Self> {
+        let engine = ModelSet::set_up(var, inference)?;
+        Ok(Faculties { engine: Mutex::new(engine), trust: TrustInUse::new(trust) })
     }
-    Ok(builder.build(as_of))
 }
 
 /// Names and bytes of the files of a folder, in order of name.
 ///
 /// # Errors
 /// Names the file that cannot be read or is too large.
-pub fn folder_files(folder: &Path) -> anyhow::Result<Vec<(String, Vec<u8>)>> {
-    let mut files = Vec::new();
-    for entry in fs::read_dir(folder).with_context(|| format!("{}", folder.display()))? {
-        let path = entry?.path();
-        if let Some(name) = path.file_name().and_then(|n| n.to_str()).filter(|_| path.is_file()) {
-            files.push((name.to_owned(), read_file(&path)?));
-        }
-    }
-    files.sort();
-    Ok(files)
-}
-
-fn read_file(path: &Path) -> anyhow::Result<Vec<u8>> {
-    let size = fs::metadata(path).with_context(|| format!("{}", path.display()))?.len();
-    anyhow::ensure!(size <= FILE_MOST, "{}: {size} bytes are too many ({FILE_MOST})", path.display());
-    fs::read(path).with_context(|| format!("{}", path.display()))
+pub fn folder_files(folder: &Path) -> anyhow::Result<TrustFiles> {
+    Ok(source_files(folder)?)
 }
 
 /// Runs a lane on its real devices until it is told to stop.
@@ -184,12 +171,9 @@ pub fn serve(args: &LaneArgs) -> anyhow::Result<bool> {
     let settings = LaneSettings::read(&args.config)?;
     let profile = settings.read_profile()?;
     let kit = settings.read_kit()?;
-    let faculties = Faculties::load(
-        &settings.var,
-        &settings.inference,
-        &folder_files(&settings.trust)?,
-        Timestamp::now(),
-    )?;
+    let mut keeper = TrustKeeper::new(&settings.trust, settings.outbox.with_file_name("trust"));
+    let trust = keeper.start(Timestamp::now())?;
+    let faculties = Faculties::with_trust(&settings.var, &settings.inference, trust)?;
     let runtime = tokio::runtime::Runtime::new()?;
     runtime.block_on(async {
         let (screen, address) = ScreenServer::open(settings.screen.clone()).await?;
@@ -211,6 +195,7 @@ pub fn serve(args: &LaneArgs) -> anyhow::Result<bool> {
             tally: lane.tally.clone(),
         };
         eprintln!("health: http://{}/healthz", health.serve(&settings.health).await?);
+        tokio::spawn(follow_trust(keeper, lane.faculties.clone()));
         let (stop, stopped) = watch::channel(false);
         let mut lane = tokio::spawn(run(lane, equipment, Box::new(Nobody), stopped));
         tokio::select! {

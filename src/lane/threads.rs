@@ -227,6 +227,9 @@ fn talk(reader: &mut dyn ChipReader, printed: &Mrz, faculties: &Faculties) -> Ch
     let mut transmit = |command: &[u8]| {
         let asked = Instant::now();
         let answer = match &mut card {
+            Ok(card) if command.is_empty() => {
+                card.reset().map(|()| Vec::new()).map_err(|fault| fault.to_string())
+            }
             Ok(card) => card.transmit(command).map_err(|fault| fault.to_string()),
             Err(why) => Err(why.clone()),
         };

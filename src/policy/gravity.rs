@@ -31,6 +31,8 @@ fn gravity(reason: Reason) -> Gravity {
         EmergencyStop | WrongWay => Gravity::Danger,
 
         ChipAuthenticationFailed
+        | ChipKeyNotSigned
+        | ChipKeyCompromised
         | SecurityObjectSignatureWrong
         | SecurityObjectDigestWrong
         | SignerUntrusted
@@ -51,6 +53,8 @@ fn gravity(reason: Reason) -> Gravity {
         | ChipAccessDenied
         | SecurityObjectMalformed
         | SecurityObjectAlgorithm
+        | KnownDefect
+        | AlgorithmWeak
         | SignerCertificateMissing
         | SignerNotYetValid
         | SignerExpired
@@ -70,6 +74,7 @@ fn gravity(reason: Reason) -> Gravity {
         | ChipTimeout
         | ChipAuthenticationNotOffered
         | ChipAuthenticationNotChecked
+        | ChipAuthenticationImpossible
         | RevocationUnknown
         | TrustStoreOld
         | PortraitMissing

@@ -4,7 +4,8 @@
 
 use super::der::{DerError, Problem, Reader, Tlv, magnitude, only, tag};
 use super::name::Name;
-use super::signature::{AlgorithmError, AlgorithmIdentifier};
+use super::public_key::PublicKey;
+use super::signature::{AlgorithmError, AlgorithmIdentifier, Digest, Scheme};
 use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
@@ -14,6 +15,8 @@ const MAX_EXTENSIONS: usize = 64;
 
 /// ExtKeyUsage of master list signers.
 const MASTER_LIST_SIGNING: &str = "2.23.136.1.1.3";
+/// ExtKeyUsage of deviation list signers.
+const DEVIATION_LIST_SIGNING: &str = "2.23.136.1.1.8";
 
 /// A parsed certificate.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,7 +28,7 @@ pub struct Certificate {
     subject: Name,
     not_before: Timestamp,
     not_after: Timestamp,
-    key: Vec<u8>,
+    key: PublicKey,
     extensions: Extensions,
 }
 
@@ -77,7 +80,8 @@ impl Certificate {
         let not_before = time(validity.any("notBefore")?, "notBefore")?;
         let not_after = time(validity.any("notAfter")?, "notAfter")?;
         let subject = Name::read(parts.expect(tag::SEQUENCE, "subject")?, "subject")?;
-        let key = parts.expect(tag::SEQUENCE, "subjectPublicKeyInfo")?.raw.to_vec();
+        let key = parts.expect(tag::SEQUENCE, "subjectPublicKeyInfo")?.raw;
+        let key = PublicKey::new(key);
         parts.optional(tag::plain(1), "issuerUniqueID")?;
         parts.optional(tag::plain(2), "subjectUniqueID")?;
         let extensions = match parts.optional(tag::context(3), "extensions")? {
@@ -129,7 +133,7 @@ impl Certificate {
     }
 
     /// Subject and issuer are the same name.
-    fn is_self_issued(&self) -> bool {
+    pub(super) fn is_self_issued(&self) -> bool {
         self.subject.key() == self.issuer.key()
     }
 
@@ -150,7 +154,16 @@ impl Certificate {
     /// May sign master lists (Doc 9303-12 table 6): a key for documents may not, or it could make any
     /// country trusted.
     pub fn is_master_list_signer(&self) -> bool {
-        self.extensions.purposes.iter().any(|purpose| purpose == MASTER_LIST_SIGNING)
+        self.has_purpose(MASTER_LIST_SIGNING)
+    }
+
+    /// May sign deviation lists (Doc 9303-12 table 6).
+    pub fn is_deviation_list_signer(&self) -> bool {
+        self.has_purpose(DEVIATION_LIST_SIGNING)
+    }
+
+    fn has_purpose(&self, wanted: &str) -> bool {
+        self.extensions.purposes.iter().any(|purpose| purpose == wanted)
     }
 
     /// Whether the signature on this certificate is by `issuer`'s key. Names and dates are not looked at.
@@ -161,7 +174,24 @@ impl Certificate {
         self.signed.verifies(issuer)
     }
 
-    pub(super) fn key(&self) -> &[u8] {
+    /// Algorithm by which its issuer signed it, in words; its identifier when it is not accepted.
+    pub(super) fn algorithm(&self) -> String {
+        let scheme = self.signed.algorithm.scheme(None);
+        scheme.map_or_else(|_| self.signed.algorithm.oid.clone(), |scheme| scheme.to_string())
+    }
+
+    /// Digest of its issuer's signature.
+    pub(super) fn digest(&self) -> Option<Digest> {
+        self.signed.algorithm.scheme(None).ok().map(Scheme::digest)
+    }
+
+    /// Names itself as its issuer, by name and by key.
+    pub(super) fn claims_to_be_root(&self) -> bool {
+        let key = self.authority_key_id().is_some() && self.authority_key_id() == self.subject_key_id();
+        self.is_self_issued() && key
+    }
+
+    pub(super) fn key(&self) -> &PublicKey {
         &self.key
     }
 }

@@ -1,23 +1,27 @@
-//! CMS SignedData, RFC 5652 §5: the envelope of security objects and master lists.
+//! CMS SignedData, RFC 5652 §5: the envelope of security objects, master lists and defect lists.
 //!
 //! Parsed here rather than by the crypto library because the reasons must be exact: a wrong digest, a
 //! wrong signature, a missing certificate and an unknown algorithm are four different findings.
 
-use super::certificate::{Certificate, time};
-use super::der::{DerError, Problem, Reader, Tlv, distinguished, magnitude, only, tag};
-use super::name::Name;
-use super::signature::{AlgorithmError, AlgorithmIdentifier, Scheme};
+use super::certificate::Certificate;
+use super::der::{DerError, Problem, Tlv, distinguished, only, tag};
+use super::finding::Finding;
+use super::signature::{AlgorithmError, AlgorithmIdentifier};
+use super::signer::Signer;
 use jiff::Timestamp;
 
 const SIGNED_DATA: &str = "1.2.840.113549.1.7.2";
-const CONTENT_TYPE: &str = "1.2.840.113549.1.9.3";
-const MESSAGE_DIGEST: &str = "1.2.840.113549.1.9.4";
-const SIGNING_TIME: &str = "1.2.840.113549.1.9.5";
 
+/// Version of SignedData in Doc 9303-10 §4.6.2.2.
+const VERSION: u32 = 3;
 /// Certificates that one envelope may carry at most.
 const MAX_CERTIFICATES: usize = 32;
-/// Attributes that one signer may sign at most.
-const MAX_ATTRIBUTES: usize = 64;
+/// Signers that one envelope may have at most; Doc 9303-10 §4.6.2.2 recommends that there is one.
+const MAX_SIGNERS: usize = 8;
+/// Digest algorithms that one envelope may announce at most.
+const MAX_DIGESTS: usize = 16;
+/// Longest envelope whose encoding is looked at for more than reading it, bytes.
+const MAX_REENCODED: usize = 1 << 20;
 
 /// A parsed envelope. Nothing in it is verified by parsing.
 #[derive(Debug, Clone)]
@@ -26,212 +30,161 @@ pub struct SignedData {
     pub(super) content: Vec<u8>,
     /// Certificates that came along and can be read.
     pub(super) certificates: Vec<Certificate>,
-    signer: Signer,
-}
-
-/// The first signer; Doc 9303-10 §4.6.2.2 recommends that there is no other.
-#[derive(Debug, Clone)]
-struct Signer {
-    id: SignerId,
-    digest: AlgorithmIdentifier,
-    /// What may have been signed: the attributes in the order of transmission, and in that of DER where
-    /// it is another.
-    attributes: Vec<Vec<u8>>,
-    message_digest: Vec<u8>,
-    signing_time: Option<Timestamp>,
-    algorithm: AlgorithmIdentifier,
-    signature: Vec<u8>,
-}
-
-/// Who signed, in the signer's words.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum SignerId {
-    Issuer { name: Box<Name>, serial: Vec<u8> },
-    KeyId(Vec<u8>),
+    /// At least one.
+    pub(super) signers: Vec<Signer>,
+    /// What is odd about the envelope itself.
+    pub(super) oddities: Vec<Finding>,
 }
 
 impl SignedData {
     /// Parses a ContentInfo in DER or BER.
     pub(super) fn parse(bytes: &[u8]) -> Result<SignedData, DerError> {
-        let mut info = only(bytes, tag::SEQUENCE, "ContentInfo")?.inside();
+        let whole = only(bytes, tag::SEQUENCE, "ContentInfo")?;
+        let mut info = whole.inside();
         if info.expect(tag::OID, "contentType")?.oid("contentType")? != SIGNED_DATA {
             return Err(Problem::Content.within("contentType"));
         }
         let wrapped = info.expect(tag::context(0), "content")?;
         let mut parts = wrapped.inside().expect(tag::SEQUENCE, "SignedData")?.inside();
-        parts.expect(tag::INTEGER, "version")?;
-        parts.expect(tag::SET, "digestAlgorithms")?;
+        let version = parts.expect(tag::INTEGER, "version")?.small("version")?;
+        let digests = read_digests(parts.expect(tag::SET, "digestAlgorithms")?)?;
         let mut encapsulated = parts.expect(tag::SEQUENCE, "encapContentInfo")?.inside();
         let content_type = encapsulated.expect(tag::OID, "eContentType")?.oid("eContentType")?;
         let content = encapsulated.expect(tag::context(0), "eContent")?;
         let content = content.inside().any("eContent")?.octets("eContent")?.into_owned();
-        let certificates = match parts.optional(tag::context(0), "certificates")? {
+        let (certificates, unreadable) = match parts.optional(tag::context(0), "certificates")? {
             Some(set) => read_certificates(set)?,
-            None => Vec::new(),
+            None => (Vec::new(), 0),
         };
-        parts.optional(tag::context(1), "crls")?;
-        let signer = parts.expect(tag::SET, "signerInfos")?.inside().expect(tag::SEQUENCE, "SignerInfo")?;
-        let signer = Signer::read(signer, &content_type)?;
-        Ok(SignedData { content_type, content, certificates, signer })
+        let revocations = parts.optional(tag::context(1), "crls")?.is_some();
+        let signers = read_signers(parts.expect(tag::SET, "signerInfos")?, &content_type)?;
+        let announced = signers.iter().all(|signer| digests.contains(&signer.digest.oid));
+        let oddities = [
+            (version != VERSION, Finding::EnvelopeVersion),
+            (signers.len() > 1, Finding::SeveralSigners),
+            (!is_distinguished(whole), Finding::NotDistinguished),
+            (!announced, Finding::DigestNotAnnounced),
+            (revocations, Finding::RevocationsEnclosed),
+            (unreadable > 0, Finding::CertificateUnreadable),
+        ];
+        let oddities = oddities.into_iter().filter_map(|(odd, finding)| odd.then_some(finding)).collect();
+        Ok(SignedData { content_type, content, certificates, signers, oddities })
     }
 
-    /// When it was signed, by the signer's own clock, where the signer says so.
+    /// Certificates that came along and can be read. None is verified.
+    pub fn certificates(&self) -> &[Certificate] {
+        &self.certificates
+    }
+
+    /// When it was signed, by the first signer's own clock, where the signer says so.
     pub fn signing_time(&self) -> Option<Timestamp> {
-        self.signer.signing_time
+        self.signers.iter().find_map(Signer::signing_time)
     }
 
-    /// Algorithm of the signature in words, or its identifier when it is not accepted.
-    pub fn algorithm(&self) -> String {
-        match self.scheme() {
-            Ok(scheme) => scheme.to_string(),
-            Err(_) => self.signer.algorithm.oid.clone(),
-        }
-    }
-
-    /// Whether the signer named this certificate. Names are compared by meaning.
-    pub(super) fn names(&self, certificate: &Certificate) -> bool {
-        match &self.signer.id {
-            SignerId::Issuer { name, serial } => {
-                certificate.serial() == serial && certificate.issuer().key() == name.key()
+    /// The certificate among these, and then among those in the envelope, with which the first signer that
+    /// fits signed this very content. For lists, of which all or nothing is believed.
+    pub(super) fn signed_by<'a>(
+        &'a self,
+        known: impl IntoIterator<Item = &'a Certificate>,
+    ) -> Result<&'a Certificate, SignedDataError> {
+        let known: Vec<&Certificate> = known.into_iter().collect();
+        let mut first = Err(SignedDataError::SignerMissing);
+        for signer in &self.signers {
+            let found = self.signed_by_one(signer, &known);
+            if found.is_ok() || first == Err(SignedDataError::SignerMissing) {
+                first = found;
             }
-            SignerId::KeyId(id) => certificate.subject_key_id() == Some(id),
-        }
-    }
-
-    /// The signer's own words for who signed.
-    pub(super) fn signer_id(&self) -> &SignerId {
-        &self.signer.id
-    }
-
-    /// Whether the signed digest is that of the content.
-    pub(super) fn digest_is_right(&self) -> Result<bool, AlgorithmError> {
-        Ok(self.signer.digest.digest()?.matches(&self.content, &self.signer.message_digest))
-    }
-
-    /// Whether the signature is by this certificate's key. Some signers sign the attributes in the order
-    /// of transmission, as others demand the order of DER; both are their own words, so both are good.
-    pub(super) fn is_signed_by(&self, certificate: &Certificate) -> Result<bool, AlgorithmError> {
-        let scheme = self.scheme()?;
-        for attributes in &self.signer.attributes {
-            if scheme.verifies(certificate.key(), attributes, &self.signer.signature)? {
-                return Ok(true);
+            if first.is_ok() {
+                break;
             }
         }
-        Ok(false)
+        first
     }
 
-    fn scheme(&self) -> Result<Scheme, AlgorithmError> {
-        self.signer.algorithm.scheme(self.signer.digest.digest().ok())
+    fn signed_by_one<'a>(
+        &'a self,
+        signer: &Signer,
+        known: &[&'a Certificate],
+    ) -> Result<&'a Certificate, SignedDataError> {
+        if !signer.digest_is_right(&self.content)? {
+            return Err(SignedDataError::Digest);
+        }
+        let all = self.certificates.iter().chain(known.iter().copied());
+        let mut named = all.filter(|certificate| signer.names(certificate)).peekable();
+        if named.peek().is_none() {
+            return Err(SignedDataError::SignerMissing);
+        }
+        for certificate in named {
+            if signer.is_signed_by(certificate)?.is_some() {
+                return Ok(certificate);
+            }
+        }
+        Err(SignedDataError::Signature)
     }
 }
 
-fn read_certificates(set: Tlv<'_>) -> Result<Vec<Certificate>, DerError> {
+/// Why an envelope is not signed by any certificate at hand.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SignedDataError {
+    /// The content was changed after signing.
+    #[error("the signed digest is not that of the content")]
+    Digest,
+    /// The signer's certificate cannot be found.
+    #[error("the signer's certificate is not there")]
+    SignerMissing,
+    /// The signature is wrong.
+    #[error("the signature is wrong")]
+    Signature,
+    /// Algorithm outside the accepted ones.
+    #[error(transparent)]
+    Algorithm(#[from] AlgorithmError),
+}
+
+/// Whether lengths are definite and as short as can be, as DER wants. Long lists are not looked at.
+fn is_distinguished(whole: Tlv<'_>) -> bool {
+    let tag = whole.raw.first().copied().unwrap_or_default();
+    whole.raw.len() > MAX_REENCODED
+        || distinguished(whole, tag, "envelope").is_ok_and(|encoded| encoded == whole.raw)
+}
+
+fn read_digests(set: Tlv<'_>) -> Result<Vec<String>, DerError> {
+    const FIELD: &str = "digestAlgorithms";
     let mut found = Vec::new();
+    let mut set = set.inside();
+    while !set.is_empty() {
+        found.push(AlgorithmIdentifier::read(set.expect(tag::SEQUENCE, FIELD)?, FIELD)?.oid);
+        if found.len() > MAX_DIGESTS {
+            return Err(Problem::Length.within(FIELD));
+        }
+    }
+    Ok(found)
+}
+
+/// The certificates, and how many cannot be read. One that cannot is as good as absent: whether another
+/// one fits is for the key to say.
+fn read_certificates(set: Tlv<'_>) -> Result<(Vec<Certificate>, usize), DerError> {
+    let (mut found, mut unreadable) = (Vec::new(), 0);
     let mut set = set.inside();
     for _ in 0..MAX_CERTIFICATES {
         if set.is_empty() {
-            return Ok(found);
+            return Ok((found, unreadable));
         }
-        // One that cannot be read is as good as absent: whether another one fits is for the key to say.
-        found.extend(Certificate::parse(set.any("certificate")?.raw).ok());
+        match Certificate::parse(set.any("certificate")?.raw) {
+            Ok(certificate) => found.push(certificate),
+            Err(_) => unreadable += 1,
+        }
     }
     Err(Problem::Length.within("certificates"))
 }
 
-impl Signer {
-    fn read(info: Tlv<'_>, content_type: &str) -> Result<Signer, DerError> {
-        let mut parts = info.inside();
-        parts.expect(tag::INTEGER, "version")?;
-        let id = SignerId::read(&mut parts)?;
-        let digest = parts.expect(tag::SEQUENCE, "digestAlgorithm")?;
-        let digest = AlgorithmIdentifier::read(digest, "digestAlgorithm")?;
-        let signed = parts.expect(tag::context(0), "signedAttrs")?;
-        let algorithm = parts.expect(tag::SEQUENCE, "signatureAlgorithm")?;
-        let algorithm = AlgorithmIdentifier::read(algorithm, "signatureAlgorithm")?;
-        let signature = parts.any("signature")?.octets("signature")?.into_owned();
-        let attributes = Attributes::read(signed)?;
-        if attributes.content_type.as_deref() != Some(content_type) {
-            return Err(Problem::Content.within("contentType attribute"));
+fn read_signers(set: Tlv<'_>, content_type: &str) -> Result<Vec<Signer>, DerError> {
+    let mut set = set.inside();
+    let mut found = vec![Signer::read(set.expect(tag::SEQUENCE, "SignerInfo")?, content_type)?];
+    while !set.is_empty() {
+        found.push(Signer::read(set.expect(tag::SEQUENCE, "SignerInfo")?, content_type)?);
+        if found.len() > MAX_SIGNERS {
+            return Err(Problem::Length.within("signerInfos"));
         }
-        let message_digest =
-            attributes.message_digest.ok_or(Problem::Truncated.within("messageDigest attribute"))?;
-        let mut signed = vec![distinguished(signed, 0x31, "signedAttrs")?, attributes.sorted];
-        signed.dedup();
-        Ok(Signer {
-            id,
-            digest,
-            attributes: signed,
-            message_digest,
-            signing_time: attributes.signing_time,
-            algorithm,
-            signature,
-        })
     }
-}
-
-impl SignerId {
-    fn read(parts: &mut Reader<'_>) -> Result<SignerId, DerError> {
-        if let Some(id) = parts.optional(tag::plain(0), "subjectKeyIdentifier")? {
-            return Ok(SignerId::KeyId(id.value.to_vec()));
-        }
-        let mut pair = parts.expect(tag::SEQUENCE, "issuerAndSerialNumber")?.inside();
-        let name = Name::read(pair.expect(tag::SEQUENCE, "signer's issuer")?, "signer's issuer")?;
-        let serial = magnitude(pair.expect(tag::INTEGER, "signer's serial number")?.value).to_vec();
-        Ok(SignerId::Issuer { name: Box::new(name), serial })
-    }
-}
-
-/// The signed attributes that matter here.
-#[derive(Default)]
-struct Attributes {
-    content_type: Option<String>,
-    message_digest: Option<Vec<u8>>,
-    signing_time: Option<Timestamp>,
-    /// All attributes as SET OF in the order of DER.
-    sorted: Vec<u8>,
-}
-
-impl Attributes {
-    fn read(set: Tlv<'_>) -> Result<Attributes, DerError> {
-        const FIELD: &str = "signedAttrs";
-        let mut found = Attributes::default();
-        let mut encoded = Vec::new();
-        let mut set = set.inside();
-        while !set.is_empty() {
-            let attribute = set.expect(tag::SEQUENCE, FIELD)?;
-            encoded.push(distinguished(attribute, 0x30, FIELD)?);
-            if encoded.len() > MAX_ATTRIBUTES {
-                return Err(Problem::Length.within(FIELD));
-            }
-            found.take(attribute)?;
-        }
-        encoded.sort();
-        let joined = encoded.concat();
-        let whole = Tlv { tag: tag::SET, value: &joined, raw: &joined };
-        found.sorted = distinguished(whole, 0x31, FIELD)?;
-        Ok(found)
-    }
-
-    /// An attribute that occurs twice or has several values is refused: which one counts is not said.
-    fn take(&mut self, attribute: Tlv<'_>) -> Result<(), DerError> {
-        let mut parts = attribute.inside();
-        let kind = parts.expect(tag::OID, "attrType")?.oid("attrType")?;
-        let mut values = parts.expect(tag::SET, "attrValues")?.inside();
-        let twice = match kind.as_str() {
-            CONTENT_TYPE => {
-                let value = values.expect(tag::OID, "contentType attribute")?;
-                self.content_type.replace(value.oid("contentType attribute")?).is_some()
-            }
-            MESSAGE_DIGEST => {
-                let value = values.any("messageDigest attribute")?.octets("messageDigest attribute")?;
-                self.message_digest.replace(value.into_owned()).is_some()
-            }
-            SIGNING_TIME => {
-                let value = values.any("signingTime attribute")?;
-                self.signing_time.replace(time(value, "signingTime attribute")?).is_some()
-            }
-            _ => return Ok(()),
-        };
-        if twice || !values.is_empty() { Err(Problem::Trailing.within("attribute")) } else { Ok(()) }
-    }
+    Ok(found)
 }

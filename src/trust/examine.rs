@@ -1,8 +1,16 @@
 //! From the files of a chip to checks.
 
 use super::TrustStore;
-use super::passive::{PassiveAuthentication, authenticate, resting_on};
+use super::authenticity::authenticity;
+use super::card_security::CardSecurity;
+use super::combined::{ChipZone, document_expiry, mrz_against_chip};
+use super::finding::{Finding, Note};
+use super::judgement::resting_on;
+use super::passive::{PassiveAuthentication, StoreAge, authenticate};
+use super::report::{self, Combined, Electronic};
+use super::rules::TrustRules;
 use super::state::same_state;
+use super::tree::Node;
 use crate::check::{Check, CheckId, CheckResult, Reason};
 use crate::chip::{ChipError, ChipReading, FileError, FileId};
 use crate::document::Mrz;
@@ -33,6 +41,12 @@ pub struct Examination {
     pub chip_mrz: Option<Mrz>,
     /// The signer, where it could be read: country, subject, issuer, algorithm.
     pub signer: Option<SignerInfo>,
+    /// What is odd about the document without making it wrong.
+    pub findings: Vec<Note>,
+    /// How old the trust store was by which all this was found.
+    pub store: StoreAge,
+    /// All of it as TR-03135-1 §5.2 lists it.
+    pub tree: Node,
 }
 
 impl Examination {
@@ -72,40 +86,83 @@ pub fn examine(evidence: &Evidence<'_>) -> Examination {
     let consistency = Check { id: CheckId::MrzConsistency, ..evidence.printed.consistency.clone() };
     let reading = match evidence.chip {
         Ok(reading) => reading,
-        Err(error) => return without_chip(consistency, error, evidence.printed, today),
+        Err(error) => return without_chip(evidence, consistency, error, today),
     };
     let passive = authenticate_reading(reading, evidence.store, evidence.now);
+    let card_security = reading.files.get(&FileId::CardSecurity);
+    let card_security = card_security.map(|file| CardSecurity::judge(file, evidence.store, evidence.now));
+    let authenticity = authenticity(reading, &passive, card_security.as_ref());
     let chip_mrz = ChipZone { authentic: passive.group(1), zone: reading.mrz() };
+    let access = Check::successful(CheckId::ChipAccess);
+    let com = com_against_security_object(reading, &passive);
+    let issuing_state = issuing_state(&chip_mrz, &passive, evidence.store.rules());
+    let expiry = document_expiry(evidence.printed, chip_mrz.read().ok(), today);
+    let (against_chip, elements) = mrz_against_chip(evidence.printed, &chip_mrz);
+    let electronic = Electronic {
+        access: &access,
+        protocol: &reading.access,
+        authenticity: &authenticity,
+        passive: &passive,
+        card_security: card_security.as_ref(),
+        com: &com,
+        issuing_state: &issuing_state,
+    };
+    let combined = Combined { expiry: &expiry, against_chip: &against_chip, elements: &elements };
+    let tree = report::document(&consistency, Ok(electronic), &combined);
     let checks = vec![
         consistency,
-        Check::successful(CheckId::ChipAccess),
-        chip_authenticity(&passive),
-        passive.signature.clone(),
-        passive.chain.clone(),
-        passive.validity.clone(),
-        passive.revocation.clone(),
-        passive.integrity.clone(),
-        com_against_security_object(reading, &passive),
-        issuing_state(&chip_mrz, &passive),
-        document_expiry(evidence.printed, chip_mrz.read().ok(), today),
-        mrz_against_chip(evidence.printed, &chip_mrz),
+        access,
+        authenticity.check,
+        passive.signature,
+        told_with_age(passive.chain, passive.store),
+        passive.validity,
+        passive.revocation,
+        passive.integrity,
+        com,
+        issuing_state,
+        expiry,
+        against_chip,
     ];
-    Examination { checks, chip_mrz: chip_mrz.zone.ok(), signer: passive.signer }
+    Examination {
+        checks,
+        chip_mrz: chip_mrz.zone.ok(),
+        signer: passive.signer,
+        findings: passive.findings,
+        store: passive.store,
+        tree,
+    }
+}
+
+/// A chain that is good says by how old a store.
+fn told_with_age(chain: Check, store: StoreAge) -> Check {
+    match chain.result {
+        CheckResult::Successful => chain.with_detail(format!(
+            "trust store of {}, {} days old",
+            store.as_of.strftime("%F"),
+            store.days
+        )),
+        _ => chain,
+    }
 }
 
 /// The chip could not be read: what rests on it was never begun.
-fn without_chip(consistency: Check, error: &ChipError, printed: &Mrz, today: Date) -> Examination {
+fn without_chip(evidence: &Evidence<'_>, consistency: Check, error: &ChipError, today: Date) -> Examination {
     let (access, reason) = chip_access(error);
+    let expiry = document_expiry(evidence.printed, None, today);
+    let against_chip = Check::aborted(CheckId::MrzAgainstChip, reason);
+    let combined = Combined { expiry: &expiry, against_chip: &against_chip, elements: &[] };
+    let tree = report::document(&consistency, Err(&access), &combined);
     let checks = Examination::CHECKS
         .into_iter()
         .map(|id| match id {
             CheckId::MrzConsistency => consistency.clone(),
             CheckId::ChipAccess => access.clone(),
-            CheckId::DocumentExpiry => document_expiry(printed, None, today),
+            CheckId::DocumentExpiry => expiry.clone(),
             other => Check::aborted(other, reason),
         })
         .collect();
-    Examination { checks, chip_mrz: None, signer: None }
+    let store = StoreAge::of(evidence.store, evidence.now);
+    Examination { checks, chip_mrz: None, signer: None, findings: Vec::new(), store, tree }
 }
 
 /// TR-03135-1 §5.6.3.1.
@@ -130,18 +187,7 @@ fn authenticate_reading(reading: &ChipReading, store: &TrustStore, now: Timestam
         .collect();
     match reading.files.get(&FileId::Sod) {
         Some(sod) => authenticate(sod, &groups, store, now),
-        None => PassiveAuthentication::undetermined(Reason::ChipFileMissing),
-    }
-}
-
-/// §5.6.4.1. Only a signed list of data groups can say that the chip has no key to prove itself with.
-fn chip_authenticity(passive: &PassiveAuthentication) -> Check {
-    let id = CheckId::ChipAuthenticity;
-    let offers_none = passive.signature.result == CheckResult::Successful
-        && [14, 15].iter().all(|group| !passive.groups.contains_key(group));
-    match offers_none {
-        true => Check::not_supported(id, Reason::ChipAuthenticationNotOffered),
-        false => Check::undetermined(id, Reason::ChipAuthenticationNotChecked),
+        None => PassiveAuthentication::undetermined(Reason::ChipFileMissing, StoreAge::of(store, now)),
     }
 }
 
@@ -164,29 +210,16 @@ fn com_against_security_object(reading: &ChipReading, passive: &PassiveAuthentic
     let odd: Vec<String> = odd.chain(unknown).collect();
     match odd.is_empty() {
         true => resting_on(Check::successful(id), &passive.signature),
+        false if passive.findings.iter().any(|note| note.finding == Finding::DeviationComList) => {
+            // §5.8.2.2.3: known of this series, and still no reason to believe EF.COM.
+            Check::undetermined(id, Reason::ComDisagrees).with_detail(odd.join(", "))
+        }
         false => Check::failed(id, Reason::ComDisagrees).with_detail(odd.join(", ")),
     }
 }
 
-/// DG1 with what is known of its authenticity.
-struct ChipZone {
-    /// Whether DG1 is the one that was signed.
-    authentic: Check,
-    zone: Result<Mrz, FileError>,
-}
-
-impl ChipZone {
-    fn read(&self) -> Result<&Mrz, Reason> {
-        match &self.zone {
-            Ok(zone) => Ok(zone),
-            Err(FileError::Missing { .. }) => Err(Reason::ChipFileMissing),
-            Err(_) => Err(Reason::ChipFileMalformed),
-        }
-    }
-}
-
 /// §5.6.4.5: issuing state of DG1 against the country of the signer's issuer.
-fn issuing_state(chip: &ChipZone, passive: &PassiveAuthentication) -> Check {
+fn issuing_state(chip: &ChipZone, passive: &PassiveAuthentication, rules: &TrustRules) -> Check {
     let id = CheckId::IssuingState;
     let state = match chip.read() {
         Ok(zone) => &zone.issuing_state,
@@ -194,7 +227,11 @@ fn issuing_state(chip: &ChipZone, passive: &PassiveAuthentication) -> Check {
     };
     let Some(signer) = &passive.signer else { return resting_on(Check::successful(id), &passive.chain) };
     let detail = format!("{state} and {}", signer.country);
-    match same_state(state, &signer.country) {
+    let same = match rules.signs_for(&signer.country, state) {
+        true => Some(true),
+        false => same_state(state, &signer.country),
+    };
+    match same {
         Some(true) => {
             let by_signer = resting_on(Check::successful(id), &passive.chain);
             resting_on(resting_on(by_signer, &passive.signature), &chip.authentic)
@@ -203,55 +240,4 @@ fn issuing_state(chip: &ChipZone, passive: &PassiveAuthentication) -> Check {
         None => Check::undetermined(id, Reason::IssuingStateDisagrees)
             .with_detail(format!("no assignment is known for {detail}")),
     }
-}
-
-/// §5.7.1, by the printed lines and by DG1: the earlier date counts. A document is good on its last day;
-/// days are those of UTC.
-fn document_expiry(printed: &Mrz, chip: Option<&Mrz>, today: Date) -> Check {
-    let id = CheckId::DocumentExpiry;
-    let mut earliest: Option<Date> = None;
-    for zone in [Some(printed), chip].into_iter().flatten() {
-        let Some(date) = zone.date_of_expiry.expiry(today) else {
-            return Check::undetermined(id, Reason::ExpiryUnreadable);
-        };
-        earliest = Some(earliest.map_or(date, |other| other.min(date)));
-    }
-    match earliest {
-        Some(date) if date >= today => Check::successful(id),
-        Some(date) => Check::failed(id, Reason::DocumentExpired).with_detail(date.to_string()),
-        None => Check::undetermined(id, Reason::ExpiryUnreadable),
-    }
-}
-
-/// §5.7.2: element by element.
-fn mrz_against_chip(printed: &Mrz, chip: &ChipZone) -> Check {
-    let id = CheckId::MrzAgainstChip;
-    let zone = match chip.read() {
-        Ok(zone) => zone,
-        Err(reason) => return Check::aborted(id, reason).with_detail("DG1"),
-    };
-    let elements = [
-        ("document code", printed.document_code == zone.document_code),
-        ("issuing state", printed.issuing_state == zone.issuing_state),
-        ("surname", printed.surname == zone.surname),
-        ("given names", printed.given_names == zone.given_names),
-        ("document number", printed.document_number == zone.document_number),
-        ("nationality", printed.nationality == zone.nationality),
-        ("date of birth", same_birth(printed.date_of_birth.0, zone.date_of_birth.0)),
-        ("sex", printed.sex == zone.sex),
-        ("date of expiry", printed.date_of_expiry == zone.date_of_expiry),
-    ];
-    let odd: Vec<&str> = elements.iter().filter(|(_, same)| !same).map(|(name, _)| *name).collect();
-    if !odd.is_empty() {
-        Check::failed(id, Reason::MrzDisagreesWithChip).with_detail(odd.join(", "))
-    } else if printed.optional_data != zone.optional_data {
-        Check::undetermined(id, Reason::OptionalDataDisagrees)
-    } else {
-        resting_on(Check::successful(id), &chip.authentic)
-    }
-}
-
-/// Fillers in a date of birth are exempt, and only they (§5.7.2, first exception).
-fn same_birth(printed: [u8; 6], chip: [u8; 6]) -> bool {
-    printed.iter().zip(chip).all(|(a, b)| *a == b || *a == b'<' || b == b'<')
 }

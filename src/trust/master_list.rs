@@ -1,10 +1,11 @@
 //! Master lists: country certificates that one authority vouches for, Doc 9303-12 §9.
 
 use super::certificate::Certificate;
-use super::cms::SignedData;
+use super::cms::{SignedData, SignedDataError};
 use super::der::{DerError, Problem, only, tag};
+use super::directory::{Directory, Source};
 use super::signature::AlgorithmError;
-use super::store::Directory;
+use jiff::Timestamp;
 use std::collections::BTreeSet;
 
 /// eContentType: id-icao-cscaMasterList.
@@ -16,7 +17,8 @@ const MAX_CERTIFICATES: usize = 20_000;
 #[derive(Debug, Clone)]
 pub struct MasterList {
     certificates: Vec<Certificate>,
-    unreadable: usize,
+    /// Place in the list, from 1, and why.
+    unreadable: Vec<(usize, DerError)>,
     signed: SignedData,
 }
 
@@ -49,6 +51,13 @@ pub enum MasterListError {
     Algorithm(#[from] AlgorithmError),
 }
 
+impl MasterListError {
+    /// Whether the list may be whole and genuine all the same: only whom to believe is not known.
+    pub fn is_lack_of_trust(&self) -> bool {
+        matches!(self, MasterListError::SignerUntrusted | MasterListError::SignerMissing)
+    }
+}
+
 /// What the certificates of a list are, counted.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Survey {
@@ -64,6 +73,17 @@ pub struct Survey {
     pub unreadable: usize,
     /// Countries, two letters each.
     pub countries: BTreeSet<String>,
+    /// What does not verify or cannot be read, and why.
+    pub doubts: Vec<Doubt>,
+}
+
+/// One certificate of a list that does not verify by it.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Doubt {
+    /// Subject; its place in the list where that cannot be read.
+    pub what: String,
+    /// Why.
+    pub why: String,
 }
 
 impl MasterList {
@@ -79,13 +99,13 @@ impl MasterList {
         let mut parts = only(&signed.content, tag::SEQUENCE, "CscaMasterList")?.inside();
         parts.expect(tag::INTEGER, "version")?;
         let mut set = parts.expect(tag::SET, "certList")?.inside();
-        let (mut certificates, mut unreadable) = (Vec::new(), 0);
+        let (mut certificates, mut unreadable) = (Vec::new(), Vec::new());
         while !set.is_empty() {
             match Certificate::parse(set.any("certificate")?.raw) {
                 Ok(certificate) => certificates.push(certificate),
-                Err(_) => unreadable += 1,
+                Err(error) => unreadable.push((certificates.len() + unreadable.len() + 1, error)),
             }
-            if certificates.len().saturating_add(unreadable) > MAX_CERTIFICATES {
+            if certificates.len() + unreadable.len() > MAX_CERTIFICATES {
                 return Err(Problem::Length.within("certList").into());
             }
         }
@@ -95,6 +115,16 @@ impl MasterList {
     /// The country certificates in it, none verified.
     pub fn certificates(&self) -> &[Certificate] {
         &self.certificates
+    }
+
+    /// The country certificates in it, none verified.
+    pub(super) fn into_certificates(self) -> Vec<Certificate> {
+        self.certificates
+    }
+
+    /// When it was issued, where it says so. As good as its signature.
+    pub fn issued(&self) -> Option<Timestamp> {
+        self.signed.signing_time()
     }
 
     /// Certificates that came along to verify the list itself, none verified.
@@ -108,15 +138,13 @@ impl MasterList {
     ///
     /// # Errors
     /// The first thing that is not so.
-    pub fn verify(&self, roots: &[Certificate]) -> Result<&Certificate, MasterListError> {
-        if !self.signed.digest_is_right()? {
-            return Err(MasterListError::Digest);
-        }
-        let mut named = self.signed.certificates.iter().filter(|c| self.signed.names(c));
-        let signer = named.next().ok_or(MasterListError::SignerMissing)?;
-        if !self.signed.is_signed_by(signer)? {
-            return Err(MasterListError::Signature);
-        }
+    pub fn verify<'a>(&'a self, roots: &'a [Certificate]) -> Result<&'a Certificate, MasterListError> {
+        let signer = self.signed.signed_by(roots).map_err(|error| match error {
+            SignedDataError::Digest => MasterListError::Digest,
+            SignedDataError::SignerMissing => MasterListError::SignerMissing,
+            SignedDataError::Signature => MasterListError::Signature,
+            SignedDataError::Algorithm(error) => MasterListError::Algorithm(error),
+        })?;
         if !signer.is_master_list_signer() {
             return Err(MasterListError::SignerPurpose);
         }
@@ -131,12 +159,19 @@ impl MasterList {
     /// Verifies every certificate of the list against its own key or another of the list.
     pub fn survey(&self) -> Survey {
         let mut survey = Survey {
-            certificates: self.certificates.len().saturating_add(self.unreadable),
-            unreadable: self.unreadable,
+            certificates: self.certificates.len() + self.unreadable.len(),
+            unreadable: self.unreadable.len(),
             ..Survey::default()
         };
+        survey.doubts.extend(
+            self.unreadable
+                .iter()
+                .map(|(place, error)| Doubt { what: format!("certificate {place}"), why: error.to_string() }),
+        );
         let mut directory = Directory::default();
-        self.certificates.iter().for_each(|certificate| directory.insert(certificate.clone()));
+        self.certificates
+            .iter()
+            .for_each(|certificate| directory.insert(certificate.clone(), Source::Operator));
         for certificate in &self.certificates {
             survey.countries.extend(certificate.subject().country());
             if certificate.is_signed_by(certificate).unwrap_or(false) {
@@ -145,6 +180,8 @@ impl MasterList {
                 survey.links_valid += 1;
             } else {
                 survey.unverified += 1;
+                let (what, why) = (certificate.subject().to_string(), directory.doubt(certificate));
+                survey.doubts.push(Doubt { what, why });
             }
         }
         survey

@@ -1,6 +1,8 @@
 //! What an operator lays into a trust folder, known by its content rather than by its file name.
 
 use super::certificate::Certificate;
+use super::known_defects::{DefectList, DefectListError};
+use super::ldif::{self, LdifError};
 use super::master_list::{MasterList, MasterListError};
 use super::revocation::RevocationList;
 use openssl::x509::{X509, X509Crl};
@@ -17,6 +19,15 @@ pub enum TrustMaterial {
     RevocationList(Box<RevocationList>),
     /// A master list.
     MasterList(Box<MasterList>),
+    /// A defect list of BSI TR-03129-2, or a deviation list of Doc 9303-12 §10.
+    DefectList(Box<DefectList>),
+    /// LDIF of the ICAO PKD: what in it can be read, and how much cannot.
+    Collection {
+        /// Certificates, revocation lists and master lists, in the order of the file.
+        materials: Vec<TrustMaterial>,
+        /// Values that are none of these.
+        unreadable: usize,
+    },
 }
 
 /// Bytes that are none of it.
@@ -26,8 +37,11 @@ pub enum TrustMaterialError {
     #[error("a PEM block in it cannot be read: {0}")]
     Pem(String),
     /// Neither PEM nor anything known in DER.
-    #[error("neither a certificate nor a revocation list, and {0}")]
+    #[error("neither a certificate nor a revocation list nor a list of defects, and {0}")]
     Unknown(MasterListError),
+    /// LDIF that cannot be read.
+    #[error(transparent)]
+    Ldif(#[from] LdifError),
 }
 
 impl TrustMaterial {
@@ -50,13 +64,37 @@ impl TrustMaterial {
             let parsed: Result<Vec<_>, _> = ders.iter().map(|der| Certificate::parse(der)).collect();
             return parsed.map(TrustMaterial::Certificates).map_err(|e| pem(&e));
         }
+        if ldif::begins_as_ldif(bytes) {
+            return TrustMaterial::from_ldif(bytes);
+        }
+        TrustMaterial::from_der(bytes)
+    }
+
+    fn from_der(bytes: &[u8]) -> Result<TrustMaterial, TrustMaterialError> {
         if let Ok(certificate) = Certificate::parse(bytes) {
             return Ok(TrustMaterial::Certificates(vec![certificate]));
         }
         if let Ok(list) = RevocationList::parse(bytes) {
             return Ok(TrustMaterial::RevocationList(Box::new(list)));
         }
-        let list = MasterList::parse(bytes).map_err(TrustMaterialError::Unknown)?;
-        Ok(TrustMaterial::MasterList(Box::new(list)))
+        match DefectList::parse(bytes) {
+            Ok(list) => Ok(TrustMaterial::DefectList(Box::new(list))),
+            Err(DefectListError::ContentType(_)) => {
+                let list = MasterList::parse(bytes).map_err(TrustMaterialError::Unknown)?;
+                Ok(TrustMaterial::MasterList(Box::new(list)))
+            }
+            Err(error) => Err(TrustMaterialError::Unknown(MasterListError::ContentType(error.to_string()))),
+        }
+    }
+
+    fn from_ldif(bytes: &[u8]) -> Result<TrustMaterial, TrustMaterialError> {
+        let (mut materials, mut unreadable) = (Vec::new(), 0);
+        for value in ldif::values(bytes)? {
+            match TrustMaterial::from_der(&value) {
+                Ok(material) => materials.push(material),
+                Err(_) => unreadable += 1,
+            }
+        }
+        Ok(TrustMaterial::Collection { materials, unreadable })
     }
 }

@@ -43,7 +43,11 @@ impl Name {
 
     /// Country (C), upper case.
     pub fn country(&self) -> Option<String> {
-        self.attributes.iter().find(|(kind, _)| kind == "2.5.4.6").map(|(_, v)| v.trim().to_uppercase())
+        self.country_as_written().map(|country| country.trim().to_uppercase())
+    }
+
+    pub(super) fn country_as_written(&self) -> Option<&str> {
+        self.attributes.iter().find(|(kind, _)| kind == "2.5.4.6").map(|(_, value)| value.as_str())
     }
 }
 

@@ -4,12 +4,14 @@
 //! each clause, whatever the input. A check that rests on an unverified thing is never successful: it
 //! says by the reason of that thing why not.
 
-use super::certificate::Certificate;
-use super::cms::{SignedData, SignerId};
 use super::examine::SignerInfo;
+use super::finding::{Finding, Note};
+use super::judgement::{Judgement, judge, resting_on};
+use super::profile;
 use super::security_object::SecurityObject;
 use super::store::TrustStore;
 use crate::check::{Check, CheckId, CheckResult, Reason};
+use crate::chip::files::parse_dg1;
 use jiff::Timestamp;
 use std::collections::BTreeMap;
 
@@ -33,8 +35,34 @@ pub struct PassiveAuthentication {
     pub groups: BTreeMap<u8, GroupState>,
     /// Who signed, where that could be read.
     pub signer: Option<SignerInfo>,
+    /// What is odd about the security object and its certificates without making them wrong.
+    pub findings: Vec<Note>,
     /// EF.SOD, where it could be read. Only as good as `signature` says.
     pub security_object: Option<SecurityObject>,
+    /// How old the store was by which all this was found, and since when.
+    pub store: StoreAge,
+    pub(super) judgement: Judgement,
+}
+
+/// The age of the trust store that a result rests on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+pub struct StoreAge {
+    /// When its content was current.
+    pub as_of: Timestamp,
+    /// Whole days since then.
+    pub days: i64,
+    /// Older than its rules allow.
+    pub too_old: bool,
+}
+
+impl StoreAge {
+    pub(super) fn of(store: &TrustStore, now: Timestamp) -> StoreAge {
+        StoreAge {
+            as_of: store.as_of(),
+            days: store.age(now).as_hours() / 24,
+            too_old: store.is_too_old(now),
+        }
+    }
 }
 
 /// State of one data group, TR-03135-1 table 5.42.
@@ -74,15 +102,6 @@ impl GroupState {
     }
 }
 
-/// Success only if what it rests on is successful too, otherwise undetermined for the same reasons.
-pub(super) fn resting_on(check: Check, ground: &Check) -> Check {
-    if check.result != CheckResult::Successful || ground.result == CheckResult::Successful {
-        return check;
-    }
-    let (reasons, detail) = (ground.reasons.clone(), ground.detail.clone());
-    Check { id: check.id, result: CheckResult::Undetermined, reasons, detail }
-}
-
 /// Authenticates the data groups that were read, by their numbers.
 pub fn authenticate(
     sod: &[u8],
@@ -90,51 +109,59 @@ pub fn authenticate(
     store: &TrustStore,
     now: Timestamp,
 ) -> PassiveAuthentication {
+    let age = StoreAge::of(store, now);
     let object = match SecurityObject::parse(sod) {
         Ok(object) => object,
         Err(error) => {
-            let unread = PassiveAuthentication::undetermined(Reason::SecurityObjectMalformed);
+            let mut unread = PassiveAuthentication::undetermined(Reason::SecurityObjectMalformed, age);
             let signature = Check::failed(CheckId::SecurityObjectSignature, Reason::SecurityObjectMalformed);
-            return PassiveAuthentication { signature: signature.with_detail(error.to_string()), ..unread };
+            unread.signature = signature.with_detail(error.to_string());
+            return unread;
         }
     };
-    let (signature, signer) = signature(&object.signed, store);
-    let (chain, authority) = chain(signer, store, now);
-    let validity = validity(signer, authority, object.signed.signing_time(), &chain, now);
-    let revocation = revocation(signer, &chain, store, now);
+    let zone = groups.get(&1).and_then(|dg1| parse_dg1(dg1).ok());
+    let zone = zone.as_ref().map(|zone| (zone.document_code.as_str(), zone.document_number.as_str()));
+    let judgement = judge(&object.signed, store, zone, now);
     let states = group_states(&object, groups);
-    let integrity = resting_on(integrity(&states), &signature);
-    let signer = signer.map(|certificate| SignerInfo {
+    let mut findings = judgement.findings.clone();
+    findings.extend(object_findings(&object));
+    let signer = judgement.signer.as_ref().map(|certificate| SignerInfo {
         country: certificate.issuer().country().unwrap_or_default(),
         subject: certificate.subject().to_string(),
         issuer: certificate.issuer().to_string(),
-        algorithm: object.signed.algorithm(),
+        algorithm: judgement.algorithm.clone(),
     });
-    let security_object = Some(object);
     PassiveAuthentication {
-        signature,
-        chain,
-        validity,
-        revocation,
-        integrity,
+        signature: judgement.signature.clone(),
+        chain: judgement.chain.clone(),
+        validity: judgement.validity.clone(),
+        revocation: judgement.revocation.clone(),
+        integrity: resting_on(integrity(&states), &judgement.signature),
         groups: states,
         signer,
-        security_object,
+        findings,
+        security_object: Some(object),
+        store: age,
+        judgement,
     }
 }
 
 impl PassiveAuthentication {
     /// Nothing could be found out, for this reason.
-    pub(super) fn undetermined(reason: Reason) -> PassiveAuthentication {
+    pub(super) fn undetermined(reason: Reason, store: StoreAge) -> PassiveAuthentication {
+        let judgement = Judgement::undetermined(reason);
         PassiveAuthentication {
-            signature: Check::undetermined(CheckId::SecurityObjectSignature, reason),
-            chain: Check::undetermined(CheckId::SignerChain, reason),
-            validity: Check::undetermined(CheckId::SignerValidity, reason),
-            revocation: Check::undetermined(CheckId::SignerRevocation, reason),
+            signature: judgement.signature.clone(),
+            chain: judgement.chain.clone(),
+            validity: judgement.validity.clone(),
+            revocation: judgement.revocation.clone(),
             integrity: Check::undetermined(CheckId::DataGroupIntegrity, reason),
             groups: BTreeMap::new(),
             signer: None,
+            findings: Vec::new(),
             security_object: None,
+            store,
+            judgement,
         }
     }
 
@@ -144,170 +171,32 @@ impl PassiveAuthentication {
         let state = self.groups.get(&number).copied().unwrap_or(GroupState::Present);
         resting_on(group_check(id, state, number), &self.signature)
     }
+
+    /// Whether a list of data groups that is signed says that the document has this one. `None` when
+    /// nothing signed says anything.
+    pub(super) fn lists(&self, number: u8) -> Option<bool> {
+        (self.signature.result == CheckResult::Successful).then(|| {
+            let object = self.security_object.as_ref();
+            object.is_some_and(|object| object.hashes().contains_key(&number))
+        })
+    }
+}
+
+/// What is odd about the content, beside the envelope.
+fn object_findings(object: &SecurityObject) -> Vec<Note> {
+    let weak = object.digest().ok().and_then(profile::weak_digest);
+    let odd: [Option<Finding>; 3] = [
+        object.has_other_type().then_some(Finding::ContentTypeOther),
+        (object.has_version_info() != (object.version() == 1)).then_some(Finding::VersionInfo),
+        weak,
+    ];
+    odd.into_iter().flatten().map(|finding| Note::new(finding, "hashes of data groups")).collect()
 }
 
 fn group_check(id: CheckId, state: GroupState, number: u8) -> Check {
     let reasons: Vec<Reason> = state.reason().into_iter().collect();
     let detail = state.reason().map(|_| format!("DG{number}"));
     Check { id, result: state.result(), reasons, detail }
-}
-
-/// §5.6.4.2.2: digest and signature; beside the check, the signer's certificate as far as one is known.
-fn signature<'a>(signed: &'a SignedData, store: &'a TrustStore) -> (Check, Option<&'a Certificate>) {
-    let id = CheckId::SecurityObjectSignature;
-    let named = named_certificates(signed, store);
-    // A signer that misnames its own certificate is found by the key (DESIGN §5, oddity 8).
-    let others = signed.certificates.iter().filter(|c| !signed.names(c));
-    let mut refused = None;
-    let mut signer = None;
-    for certificate in named.iter().copied().chain(others) {
-        match signed.is_signed_by(certificate) {
-            Ok(true) => {
-                signer = Some(certificate);
-                break;
-            }
-            Ok(false) => {}
-            Err(error) => refused = Some(error),
-        }
-    }
-    let digest = match signed.digest_is_right() {
-        Ok(right) => right,
-        Err(error) => {
-            let check = Check::undetermined(id, Reason::SecurityObjectAlgorithm);
-            return (check.with_detail(error.to_string()), signer.or(named.first().copied()));
-        }
-    };
-    let mut reasons = Vec::new();
-    if !digest {
-        reasons.push(Reason::SecurityObjectDigestWrong);
-    }
-    if signer.is_none() && !named.is_empty() && refused.is_none() {
-        reasons.push(Reason::SecurityObjectSignatureWrong);
-    }
-    let check = match (reasons.is_empty(), signer, refused) {
-        (false, ..) => Check { id, result: CheckResult::Failed, reasons, detail: None },
-        (true, Some(_), _) => Check::successful(id),
-        (true, None, Some(error)) => {
-            Check::undetermined(id, Reason::SecurityObjectAlgorithm).with_detail(error.to_string())
-        }
-        (true, None, None) => Check::undetermined(id, Reason::SignerCertificateMissing),
-    };
-    (check, signer.or(named.first().copied()))
-}
-
-/// Certificates that the signer names, from the envelope and from the store.
-fn named_certificates<'a>(signed: &'a SignedData, store: &'a TrustStore) -> Vec<&'a Certificate> {
-    let known = match signed.signer_id() {
-        SignerId::Issuer { name, serial } => store.signer_of_issuer(name.key(), serial),
-        SignerId::KeyId(id) => store.signer_with_key_id(id),
-    };
-    signed.certificates.iter().filter(|c| signed.names(c)).chain(known).collect()
-}
-
-/// §5.6.4.3.3: by the authority key identifier, else by name; the countries must agree. Beside the check,
-/// the country's certificate, a valid one where there are several with the key.
-fn chain<'a>(
-    signer: Option<&'a Certificate>,
-    store: &'a TrustStore,
-    now: Timestamp,
-) -> (Check, Option<&'a Certificate>) {
-    let id = CheckId::SignerChain;
-    let Some(signer) = signer else {
-        return (Check::undetermined(id, Reason::SignerCertificateMissing), None);
-    };
-    if !signer.is_document_signer() {
-        let check = Check::failed(id, Reason::SignerUntrusted);
-        return (
-            check.with_detail("the certificate is kept for another purpose than signing documents"),
-            None,
-        );
-    }
-    let country = signer.issuer().country();
-    let (mut refused, mut authority): (_, Option<&Certificate>) = (None, None);
-    let mut key_id_fits = false;
-    for candidate in store.directory().issuers(signer) {
-        let foreign = candidate.subject().country().zip(country.clone()).is_some_and(|(a, b)| a != b);
-        if foreign {
-            continue;
-        }
-        match signer.is_signed_by(candidate) {
-            Ok(true) => {
-                if authority.is_none_or(|found| candidate.not_after() > found.not_after()) {
-                    authority = Some(candidate);
-                }
-                if is_valid(candidate, now) {
-                    authority = Some(candidate);
-                    break;
-                }
-            }
-            Ok(false) => key_id_fits |= candidate.subject_key_id() == signer.authority_key_id(),
-            Err(error) => refused = Some(error),
-        }
-    }
-    let check = match (authority, refused) {
-        (Some(_), _) => Check::successful(id),
-        (None, Some(error)) => {
-            Check::undetermined(id, Reason::SecurityObjectAlgorithm).with_detail(error.to_string())
-        }
-        (None, None) if key_id_fits && signer.authority_key_id().is_some() => {
-            Check::failed(id, Reason::SignerSignatureWrong)
-        }
-        // Found by name only, or not at all: the right key may simply not be at hand.
-        (None, None) => {
-            Check::undetermined(id, Reason::SignerUntrusted).with_detail(signer.issuer().to_string())
-        }
-    };
-    (check, authority)
-}
-
-fn is_valid(certificate: &Certificate, at: Timestamp) -> bool {
-    certificate.not_before() <= at && at <= certificate.not_after()
-}
-
-/// §5.6.4.3.4: both certificates at the time of checking; the signer's also at signing, where that is known.
-fn validity(
-    signer: Option<&Certificate>,
-    authority: Option<&Certificate>,
-    signed_at: Option<Timestamp>,
-    chain: &Check,
-    now: Timestamp,
-) -> Check {
-    let id = CheckId::SignerValidity;
-    let Some(signer) = signer else { return resting_on(Check::successful(id), chain) };
-    let times = [Some(now), signed_at];
-    let mut times = times.iter().flatten();
-    if times.clone().any(|at| *at < signer.not_before()) {
-        return Check::failed(id, Reason::SignerNotYetValid).with_detail(signer.not_before().to_string());
-    }
-    if times.any(|at| *at > signer.not_after()) {
-        return Check::failed(id, Reason::SignerExpired).with_detail(signer.not_after().to_string());
-    }
-    if let Some(authority) = authority
-        && !is_valid(authority, now)
-    {
-        let check = Check::failed(id, Reason::CountryCertificateExpired);
-        return check.with_detail(authority.not_after().to_string());
-    }
-    resting_on(Check::successful(id), chain)
-}
-
-/// §5.6.4.3.5: by the revocation lists of the signer's issuer. A signer once listed stays revoked, even by
-/// a list that is out of date; not to be listed counts only in a complete and current one.
-fn revocation(signer: Option<&Certificate>, chain: &Check, store: &TrustStore, now: Timestamp) -> Check {
-    let id = CheckId::SignerRevocation;
-    let Some(signer) = signer else { return resting_on(Check::successful(id), chain) };
-    let lists = store.revocations(signer);
-    if lists.iter().any(|list| list.lists(signer)) {
-        return Check::failed(id, Reason::SignerRevoked);
-    }
-    if chain.result != CheckResult::Successful {
-        return resting_on(Check::successful(id), chain);
-    }
-    if lists.iter().any(|list| list.is_complete() && list.is_current(now)) {
-        return Check::successful(id);
-    }
-    let detail = if lists.is_empty() { "there is no list" } else { "the list is out of date or partial" };
-    Check::undetermined(id, Reason::RevocationUnknown).with_detail(detail)
 }
 
 /// State of each data group that was read or is listed.
@@ -343,13 +232,13 @@ fn integrity(states: &BTreeMap<u8, GroupState>) -> Check {
         if whole.result != CheckResult::Failed {
             whole.result = check.result;
         }
-        whole
-            .reasons
-            .extend(check.reasons.iter().filter(|r| !whole.reasons.contains(r)).copied().collect::<Vec<_>>());
+        let new: Vec<Reason> =
+            check.reasons.into_iter().filter(|reason| !whole.reasons.contains(reason)).collect();
+        whole.reasons.extend(new);
         details.extend(check.detail);
     }
-    if !details.is_empty() {
-        whole.detail = Some(details.join(", "));
+    match details.is_empty() {
+        true => whole,
+        false => whole.with_detail(details.join(", ")),
     }
-    whole
 }

@@ -81,6 +81,11 @@ impl RevocationList {
         self.this_update <= now && self.next_update.is_some_and(|next| now <= next)
     }
 
+    /// When it is due for replacement.
+    pub fn next_update(&self) -> Option<Timestamp> {
+        self.next_update
+    }
+
     /// Whether it lists this certificate, which must be of the same issuer.
     pub fn lists(&self, certificate: &Certificate) -> bool {
         self.issuer.key() == certificate.issuer().key() && self.revoked.contains(certificate.serial())

@@ -18,6 +18,7 @@ pub struct SecurityObject {
     version: u32,
     digest: AlgorithmIdentifier,
     hashes: BTreeMap<u8, Vec<u8>>,
+    version_info: bool,
     pub(super) signed: SignedData,
 }
 
@@ -60,12 +61,23 @@ impl SecurityObject {
         let digest =
             AlgorithmIdentifier::read(parts.expect(tag::SEQUENCE, "hashAlgorithm")?, "hashAlgorithm")?;
         let hashes = read_hashes(parts.expect(tag::SEQUENCE, "dataGroupHashValues")?)?;
-        Ok(SecurityObject { version, digest, hashes, signed })
+        let version_info = !parts.is_empty();
+        Ok(SecurityObject { version, digest, hashes, version_info, signed })
     }
 
     /// Version of the structure, 0 or 1.
     pub fn version(&self) -> u32 {
         self.version
+    }
+
+    /// Whether LDS and Unicode versions are told, as version 1 has them.
+    pub(super) fn has_version_info(&self) -> bool {
+        self.version_info
+    }
+
+    /// Whether the content's type has the number of early French and Belgian documents.
+    pub(super) fn has_other_type(&self) -> bool {
+        CONTENT_TYPES.first().is_none_or(|usual| *usual != self.signed.content_type)
     }
 
     /// Hash function of the data groups.

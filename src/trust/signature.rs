@@ -4,8 +4,9 @@
 //! revocation list. What is not in these tables is not accepted, and is told apart from a wrong signature.
 
 use super::der::{DerError, Tlv, tag};
+use super::public_key::PublicKey;
 use openssl::hash::MessageDigest;
-use openssl::pkey::PKey;
+use openssl::pkey::Id;
 use openssl::rsa::Padding;
 use openssl::sign::{RsaPssSaltlen, Verifier};
 
@@ -89,6 +90,11 @@ pub(super) struct AlgorithmIdentifier {
 }
 
 impl AlgorithmIdentifier {
+    /// One without parameters.
+    pub(super) fn named(oid: &str) -> Self {
+        AlgorithmIdentifier { oid: oid.to_owned(), parameters: Vec::new() }
+    }
+
     pub(super) fn read(tlv: Tlv<'_>, field: &'static str) -> Result<Self, DerError> {
         let mut parts = tlv.inside();
         let oid = parts.expect(tag::OID, field)?.oid(field)?;
@@ -118,6 +124,10 @@ impl AlgorithmIdentifier {
             "1.2.840.10045.4.3.2" => Scheme::Ecdsa(Sha256),
             "1.2.840.10045.4.3.3" => Scheme::Ecdsa(Sha384),
             "1.2.840.10045.4.3.4" => Scheme::Ecdsa(Sha512),
+            "1.2.840.10040.4.1" => Scheme::Dsa(digest.ok_or_else(unknown)?),
+            "1.2.840.10040.4.3" => Scheme::Dsa(Sha1),
+            "2.16.840.1.101.3.4.3.1" => Scheme::Dsa(Sha224),
+            "2.16.840.1.101.3.4.3.2" => Scheme::Dsa(Sha256),
             _ => return Err(unknown()),
         })
     }
@@ -167,6 +177,7 @@ pub(super) enum Scheme {
     RsaPkcs1(Digest),
     RsaPss { digest: Digest, mask: Digest, salt: u32 },
     Ecdsa(Digest),
+    Dsa(Digest),
 }
 
 impl std::fmt::Display for Scheme {
@@ -175,32 +186,32 @@ impl std::fmt::Display for Scheme {
             Scheme::RsaPkcs1(digest) => write!(f, "RSA PKCS#1 v1.5 with {digest}"),
             Scheme::RsaPss { digest, .. } => write!(f, "RSA-PSS with {digest}"),
             Scheme::Ecdsa(digest) => write!(f, "ECDSA with {digest}"),
+            Scheme::Dsa(digest) => write!(f, "DSA with {digest}"),
         }
     }
 }
 
 impl Scheme {
-    /// Whether `signature` over `message` verifies with the key of a SubjectPublicKeyInfo, whose curve
-    /// may be named or given by explicit parameters.
+    /// Whether `signature` over `message` verifies with this key, whose curve may be named or given by
+    /// explicit parameters.
     pub(super) fn verifies(
         self,
-        key: &[u8],
+        key: &PublicKey,
         message: &[u8],
         signature: &[u8],
     ) -> Result<bool, AlgorithmError> {
         let unusable = |e: openssl::error::ErrorStack| AlgorithmError::Key(e.to_string());
-        let key = PKey::public_key_from_der(key).map_err(unusable)?;
+        let key = key.parsed()?;
         let fits = match self {
-            Scheme::Ecdsa(_) => key.ec_key().is_ok(),
-            Scheme::RsaPkcs1(_) => key.id() == openssl::pkey::Id::RSA,
-            Scheme::RsaPss { .. } => {
-                matches!(key.id(), openssl::pkey::Id::RSA | openssl::pkey::Id::RSA_PSS)
-            }
+            Scheme::Ecdsa(_) => key.id() == Id::EC,
+            Scheme::Dsa(_) => key.id() == Id::DSA,
+            Scheme::RsaPkcs1(_) => key.id() == Id::RSA,
+            Scheme::RsaPss { .. } => matches!(key.id(), Id::RSA | Id::RSA_PSS),
         };
         if !fits {
             return Err(AlgorithmError::Key(format!("it does not fit {self}")));
         }
-        let mut verifier = Verifier::new(self.digest().function(), &key).map_err(unusable)?;
+        let mut verifier = Verifier::new(self.digest().function(), key).map_err(unusable)?;
         if let Scheme::RsaPss { mask, salt, .. } = self {
             let salt = RsaPssSaltlen::custom(i32::try_from(salt).unwrap_or(0));
             verifier.set_rsa_padding(Padding::PKCS1_PSS).map_err(unusable)?;
@@ -211,9 +222,12 @@ impl Scheme {
         Ok(verifier.verify_oneshot(signature, message).unwrap_or(false))
     }
 
-    fn digest(self) -> Digest {
+    pub(super) fn digest(self) -> Digest {
         match self {
-            Scheme::RsaPkcs1(digest) | Scheme::Ecdsa(digest) | Scheme::RsaPss { digest, .. } => digest,
+            Scheme::RsaPkcs1(digest)
+            | Scheme::Ecdsa(digest)
+            | Scheme::Dsa(digest)
+            | Scheme::RsaPss { digest, .. } => digest,
         }
     }
 }

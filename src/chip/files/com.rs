@@ -46,10 +46,15 @@ pub fn parse_com(bytes: &[u8]) -> Result<ComFile, FileError> {
 
 /// Makes an EF.COM of LDS 1.7 that lists these data groups; numbers that no data group has are left out.
 pub fn encode_com(data_groups: &[u8]) -> Vec<u8> {
+    encode_com_of("0107", data_groups)
+}
+
+/// The same of another version of the LDS, `0108` for 1.8.
+pub fn encode_com_of(lds_version: &str, data_groups: &[u8]) -> Vec<u8> {
     let tags: Vec<u8> =
         data_groups.iter().map(|number| FileId::Dg(*number).tag() as u8).filter(|t| *t != 0).collect();
     let fields = [
-        tlv::encode(LDS_VERSION, b"0107"),
+        tlv::encode(LDS_VERSION, lds_version.as_bytes()),
         tlv::encode(UNICODE_VERSION, b"040000"),
         tlv::encode(TAG_LIST, &tags),
     ];
@@ -71,6 +76,12 @@ mod tests {
     fn what_is_made_is_read_back() {
         let com = parse_com(&encode_com(&[1, 2, 14, 15])).unwrap();
         assert_eq!(com.data_groups, [1, 2, 14, 15]);
+    }
+
+    #[test]
+    fn both_versions_in_use_are_told_apart() {
+        assert_eq!(parse_com(&encode_com(&[1])).unwrap().lds_version, "0107");
+        assert_eq!(parse_com(&encode_com_of("0108", &[1])).unwrap().lds_version, "0108");
     }
 
     #[test]

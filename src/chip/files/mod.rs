@@ -1,14 +1,27 @@
 //! What the files of the application say, and how such files are made.
 //!
-//! Reading takes a whole file as the chip gave it; anything broken is a [`FileError`] that names file and
+//! Reading takes a whole file as the chip gave it, never longer than [`super::MAX_FILE`]; anything broken is a [`FileError`] that names file and
 //! fault. Making is for documents that are issued by the workbench. Clauses: Doc 9303-10 §4.6 and §4.7.
 mod com;
+mod dates;
 mod dg1;
+mod dg11;
+mod dg12;
+mod dg16;
 mod dg2;
+mod dg7;
+mod iso19794;
+mod iso39794;
+mod master_file;
 
-pub use com::{ComFile, encode_com, parse_com};
+pub use com::{ComFile, encode_com, encode_com_of, parse_com};
 pub use dg1::{encode_dg1, parse_dg1};
-pub use dg2::{encode_dg2, parse_dg2};
+pub use dg2::{FaceRecord, encode_dg2, encode_dg2_as, parse_dg2, parse_dg2_all};
+pub use dg7::{encode_dg7, parse_dg7};
+pub use dg11::{PersonalDetails, encode_dg11, parse_dg11};
+pub use dg12::{DocumentDetails, encode_dg12, parse_dg12};
+pub use dg16::{PersonToNotify, encode_dg13, encode_dg16, parse_dg13, parse_dg16};
+pub use master_file::{Application, AtrInfo, encode_atr_info, encode_dir, parse_atr_info, parse_dir};
 
 use super::tlv::{self, TlvError};
 use super::{ChipReading, FileId};
@@ -95,6 +108,29 @@ fn content(file: FileId, bytes: &[u8]) -> Result<&[u8], FileError> {
         return Err(FileError::Content { file, what: "begins with another file's tag" });
     }
     Ok(element.value)
+}
+
+/// Most names in one list that are taken.
+const MAX_NAMES: usize = 64;
+
+/// The names of this tag in a template that begins with their number.
+fn names_in(file: FileId, template: &[u8], tag: u32) -> Result<Vec<String>, FileError> {
+    let mut names = Vec::new();
+    for element in tlv::elements(template) {
+        let element = element.map_err(structure(file))?;
+        if element.tag == tag && names.len() < MAX_NAMES {
+            names.push(dates::text(element.value));
+        }
+    }
+    Ok(names)
+}
+
+/// Fields after the list of their tags, as data groups 11 and 12 want it.
+fn tag_list(fields: &[(u32, Vec<u8>)]) -> Vec<u8> {
+    let tag_bytes = |tag: u32| tag.to_be_bytes().into_iter().skip_while(|byte| *byte == 0);
+    let tags: Vec<u8> = fields.iter().flat_map(|(tag, _)| tag_bytes(*tag)).collect();
+    let values = fields.iter().flat_map(|(tag, value)| tlv::encode(*tag, value));
+    tlv::encode(0x5C, &tags).into_iter().chain(values).collect()
 }
 
 fn structure(file: FileId) -> impl Fn(TlvError) -> FileError {

@@ -1,6 +1,6 @@
 //! DES as the card computes it: block by block, from single blocks, after Doc 9303-11 §9.7 and §9.8.
 
-use openssl::hash::{MessageDigest, hash};
+use super::digest::Digest;
 use openssl::symm::{Cipher, Crypter, Mode};
 
 type Block = [u8; 8];
@@ -54,7 +54,7 @@ impl Keys {
     pub(super) fn derive(seed: &[u8], purpose: u8) -> Keys {
         let mut input = seed.to_vec();
         input.extend([0, 0, 0, purpose]);
-        let digest = sha1(&input);
+        let digest = Digest::Sha1.of(&input);
         let odd = |byte: u8| (byte & 0xFE) | u8::from((byte >> 1).count_ones().is_multiple_of(2));
         let half = |from: usize| {
             let mut key = [0; 8];
@@ -96,11 +96,6 @@ impl Keys {
     }
 }
 
-/// SHA-1, which every OpenSSL has.
-pub(super) fn sha1(bytes: &[u8]) -> Vec<u8> {
-    hash(MessageDigest::sha1(), bytes).map(|digest| digest.to_vec()).unwrap_or_default()
-}
-
 /// With `80` and zeros to the next whole block.
 pub(super) fn padded(message: &[u8]) -> Vec<u8> {
     let mut out = message.to_vec();
@@ -136,7 +131,7 @@ mod tests {
     #[test]
     fn encrypts_and_authenticates_the_cards_token_of_appendix_d3() {
         // Doc 9303-11 appendix D.1 to D.3.
-        let seed = sha1(b"L898902C<369080619406236");
+        let seed = Digest::Sha1.of(b"L898902C<369080619406236");
         assert_eq!(hex::encode_upper(&seed[..16]), "239AB9CB282DAF66231DC5A4DF6BFBAE");
         let mut encryption = Keys::derive(&seed[..16], 1);
         let mut mac = Keys::derive(&seed[..16], 2);

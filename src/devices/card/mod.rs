@@ -8,8 +8,12 @@
 //! mistake made on one side cannot hide on the other.
 mod apdu;
 mod crypto;
+mod digest;
 mod passport;
+mod personalisation;
 mod secure_messaging;
 pub mod vpcd;
 
+pub use digest::Digest;
 pub use passport::{Oddity, SoftwarePassport};
+pub use personalisation::{ActiveAuthenticationKey, ChipAuthenticationKey, Personalisation};

@@ -1,7 +1,9 @@
 //! The travel document application of a software passport.
 
 use super::apdu::{CommandIn, take_apart};
-use super::crypto::{Keys, sha1};
+use super::crypto::Keys;
+use super::digest::Digest;
+use super::personalisation::Personalisation;
 use super::secure_messaging::CardSession;
 use crate::chip::FileId;
 use openssl::sha::sha256;
@@ -43,7 +45,7 @@ pub enum Oddity {
 
 /// A passport's chip. Deterministic: the same commands after the same seed get the same answers.
 pub struct SoftwarePassport {
-    files: BTreeMap<FileId, Vec<u8>>,
+    personalisation: Personalisation,
     key_seed: Vec<u8>,
     seed: u64,
     drawn: u64,
@@ -68,10 +70,15 @@ impl SoftwarePassport {
     /// A passport with these files, opened by the document number, birth and expiry of its printed
     /// lines ([`crate::document::Mrz::key_information`]). The seed makes its random numbers.
     pub fn new(files: BTreeMap<FileId, Vec<u8>>, key_information: &str, seed: u64) -> SoftwarePassport {
-        let mut key_seed = sha1(key_information.as_bytes());
+        SoftwarePassport::personalised(Personalisation::of_files(files, key_information), seed)
+    }
+
+    /// A passport as its issuer personalised it. The seed makes its random numbers.
+    pub fn personalised(personalisation: Personalisation, seed: u64) -> SoftwarePassport {
+        let mut key_seed = Digest::Sha1.of(personalisation.key_information.as_bytes());
         key_seed.truncate(16);
         SoftwarePassport {
-            files,
+            personalisation,
             key_seed,
             seed,
             drawn: 0,
@@ -169,7 +176,7 @@ impl SoftwarePassport {
             return ACCESS_DENIED;
         }
         let file = FileId::of_identifier(u16::from_be_bytes(identifier));
-        self.state.current = file.filter(|file| self.files.contains_key(file));
+        self.state.current = file.filter(|file| self.personalisation.files.contains_key(file));
         if self.state.current.is_some() { OK } else { NOT_FOUND }
     }
 
@@ -231,7 +238,7 @@ impl SoftwarePassport {
             },
             (false, true) => {
                 let file = FileId::of_identifier(0x0100 | u16::from(command.p1 & 0x1F));
-                match file.filter(|file| self.files.contains_key(file)) {
+                match file.filter(|file| self.personalisation.files.contains_key(file)) {
                     Some(file) => self.state.current = Some(file),
                     None => return refuse(NOT_FOUND),
                 }
@@ -239,7 +246,7 @@ impl SoftwarePassport {
             }
             (false, false) => usize::from(u16::from_be_bytes([command.p1, command.p2])),
         };
-        let Some(content) = self.state.current.and_then(|file| self.files.get(&file)) else {
+        let Some(content) = self.state.current.and_then(|file| self.personalisation.files.get(&file)) else {
             return refuse(NO_CURRENT_FILE);
         };
         if let Some(refusal) = self.length_refused(command.wanted) {

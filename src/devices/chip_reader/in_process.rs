@@ -16,6 +16,9 @@ pub struct AnswerTime {
     pub per_byte: Duration,
 }
 
+/// How long a chip that has left the field is waited for.
+const RETURN_PATIENCE: Duration = Duration::from_millis(500);
+
 #[derive(Default)]
 struct Field {
     passport: Option<SoftwarePassport>,
@@ -123,6 +126,13 @@ impl Card for InProcessCard {
         }
         Ok(answer)
     }
+
+    fn reset(&mut self) -> Result<(), CardFault> {
+        let mut field = self.shared.wait(true, RETURN_PATIENCE).ok_or(CardFault::Removed)?;
+        self.change = field.changes;
+        field.passport.as_mut().ok_or(CardFault::Removed)?.reset();
+        Ok(())
+    }
 }
 
 #[cfg(test)]
@@ -147,8 +157,11 @@ mod tests {
         assert!(!reader.wait_for_removal(Duration::ZERO).unwrap());
         assert!(slot.remove().is_some());
         assert_eq!(card.transmit(&SELECT), Err(CardFault::Removed));
+        assert_eq!(card.reset(), Err(CardFault::Removed));
         slot.insert(passport());
         assert_eq!(card.transmit(&SELECT), Err(CardFault::Removed));
+        assert_eq!(card.reset(), Ok(()));
+        assert_eq!(card.transmit(&SELECT), Ok(vec![0x90, 0]));
     }
 
     #[test]

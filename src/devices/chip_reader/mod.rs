@@ -1,9 +1,11 @@
-//! Chip readers: PC/SC for real ones, and one in process for software passports.
+//! Chip readers: PC/SC for real ones, one in process for software passports, and recordings.
 mod in_process;
 mod pcsc;
+mod recorded;
 
 pub use in_process::{AnswerTime, CardSlot, InProcessReader};
 pub use pcsc::PcscReader;
+pub use recorded::{Exchange, RecordedCard};
 
 use super::{Card, CardFault};
 use crate::chip::{ChipError, ChipReading, ChipSession, Next};
@@ -23,6 +25,11 @@ pub fn read_chip(card: &mut dyn Card, session: &mut ChipSession) -> Result<ChipR
                 let answer = card.transmit(&command);
                 let answer = answer.as_deref().map_err(CardFault::to_string);
                 session.answer(answer, sent.elapsed());
+            }
+            Next::Reconnect => {
+                let asked = Instant::now();
+                let answer = card.reset().map_err(|fault| fault.to_string());
+                session.answer(answer.map(|()| &[][..]), asked.elapsed());
             }
         }
     }

@@ -8,7 +8,6 @@ use super::watch::{Passed, Watch};
 use crate::central::store::Role;
 use crate::central::{Central, CentralSettings, ConsoleSettings, LanesSettings, RunningCentral, enrol};
 use crate::devices::camera::StageCamera;
-use crate::devices::card::SoftwarePassport;
 use crate::devices::gate::{FloorSettings, GateSettings, GateSimulator, ModbusGate};
 use crate::devices::mrz_reader::{FramingProfile, MrzReaderSettings, MrzSender, SerialMrzReader};
 use crate::devices::screen::ScreenServer;
@@ -190,12 +189,7 @@ impl Stage {
     pub fn play(&mut self, scenario: &Scenario) -> anyhow::Result<Passed> {
         let document = self.issue(scenario)?;
         self.set_central(scenario, &document)?;
-        let printed = Mrz::parse(&document.printed)?;
-        let passport = SoftwarePassport::new(
-            document.files.clone(),
-            &printed.key_information(),
-            u64::from(self.documents),
-        );
+        let passport = document.passport(u64::from(self.documents))?;
         let luggage =
             Luggage { printed: document.printed, passport, looks: self.people.frames(scenario.presented)? };
         self.surroundings.travel(scenario, luggage).with_context(|| scenario.title)?;

@@ -30,7 +30,7 @@ pub(super) struct Surroundings {
 /// What the traveller brings.
 pub(super) struct Luggage {
     /// As printed.
-    pub printed: [String; 2],
+    pub printed: Vec<String>,
     /// The chip.
     pub passport: SoftwarePassport,
     /// What the camera will see in the cabin.
@@ -47,7 +47,7 @@ impl Surroundings {
         self.stage.show(luggage.looks);
         self.floor.approach();
         self.slot.insert(luggage.passport);
-        self.lines.send(&luggage.printed.each_ref().map(String::as_str))?;
+        self.lines.send(&luggage.printed.iter().map(String::as_str).collect::<Vec<_>>())?;
         let came_out = match scenario.conduct {
             Conduct::WalksAway => self.walk_away(),
             Conduct::Straight => self.go_through(false),

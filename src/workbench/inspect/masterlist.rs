@@ -55,6 +55,8 @@ pub fn run(args: MasterListArgs) -> Result<bool> {
             "unverified": survey.unverified,
             "unreadable": survey.unreadable,
             "countries": survey.countries,
+            "issued": list.issued(),
+            "doubts": survey.doubts,
         });
         println!("{whole:#}");
     } else {
@@ -63,6 +65,9 @@ pub fn run(args: MasterListArgs) -> Result<bool> {
             branch("signer", signer);
             branch("vouched for by", by);
         }
+        if let Some(issued) = list.issued() {
+            branch("issued", issued);
+        }
         branch("certificates", survey.certificates);
         branch("self-signed", format!("{} verify with their own key", survey.self_signed_valid));
         branch("links", format!("{} verify with the key of another in the list", survey.links_valid));
@@ -70,6 +75,9 @@ pub fn run(args: MasterListArgs) -> Result<bool> {
         branch("unreadable", survey.unreadable);
         let countries: Vec<&str> = survey.countries.iter().map(String::as_str).collect();
         branch("countries", format!("{}: {}", countries.len(), countries.join(" ")));
+        for doubt in &survey.doubts {
+            branch("doubt", format!("{}: {}", doubt.what, doubt.why));
+        }
         let why = reason.map(|(_, text)| format!("  {text}")).unwrap_or_default();
         println!("└─ {:<14} {}{why}", "signature", painted(result));
     }

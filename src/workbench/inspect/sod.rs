@@ -1,6 +1,6 @@
 //! `egate inspect sod`: passive authentication of one security object.
 
-use super::paint::{branch, painted, word};
+use super::paint::{branch, painted, tree, word};
 use super::trusted;
 use crate::check::{Check, CheckResult};
 use crate::trust::{PassiveAuthentication, TrustStore, authenticate};
@@ -151,55 +151,33 @@ impl<'a> Report<'a> {
             "hashes": hashes,
             "signer": found.signer,
             "reasons": reasons,
+            "findings": found.findings,
             "security_object": object,
             "trust": {
+                "as_of": found.store.as_of,
+                "days": found.store.days,
                 "authorities": store.authorities(),
                 "revocation_lists": store.revocation_lists(),
+                "known_defects": store.known_defects(),
                 "refused": refused,
             },
+            "tree": found.tree(),
         })
     }
 
     fn tree(&self, found: &PassiveAuthentication, store: &TrustStore) {
-        if let Some(object) = &found.security_object {
-            let digest = object.digest().map_or_else(|e| e.to_string(), |digest| digest.to_string());
-            branch("LDS version", format!("{}, hashes by {digest}", object.version()));
-            if let Some(time) = object.signed().signing_time() {
-                branch("signed at", time);
-            }
-        }
         if let Some(signer) = &found.signer {
             branch("signer", &signer.subject);
             branch("issuer", &signer.issuer);
-            branch("algorithm", &signer.algorithm);
         }
-        branch(
-            "trusted",
-            format!(
-                "{} country certificates, {} revocation lists",
-                store.authorities(),
-                store.revocation_lists()
-            ),
-        );
-        for (name, check) in &self.checks {
-            branch(name, told(check));
+        let (countries, lists) = (store.authorities(), store.revocation_lists());
+        branch("trusted", format!("{countries} country certificates, {lists} revocation lists"));
+        for number in self.given.iter().filter(|number| !found.groups.contains_key(number)) {
+            branch(&format!("DG{number}"), "not listed in the security object");
         }
-        for (number, check) in &self.hashes {
-            let name = format!("hash of DG{number}");
-            match self.given.contains(number) {
-                true => branch(&name, told(check)),
-                false => branch(&name, format!("{}  listed, and not given", painted(check.result))),
-            }
-        }
-        println!("└─ {:<14} {}", "result", painted(self.result));
+        tree(&found.tree());
+        println!("{:<17} {}", "result", painted(self.result));
     }
-}
-
-/// Result, sentences, detail.
-fn told(check: &Check) -> String {
-    let sentences: String = check.reasons.iter().map(|reason| format!("  {}", reason.officer())).collect();
-    let detail = check.detail.as_ref().map(|detail| format!(" ({detail})")).unwrap_or_default();
-    format!("{}{sentences}{detail}", painted(check.result))
 }
 
 #[cfg(test)]

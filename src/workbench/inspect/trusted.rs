@@ -3,7 +3,7 @@
 //! What is named on the command line is trusted because the caller says so; a master list must still be
 //! unchanged since it was signed.
 
-use crate::trust::{Certificate, MasterList, MasterListError, TrustMaterial, TrustStore};
+use crate::trust::{Certificate, MasterList, MasterListError, TrustMaterial, TrustRules, TrustStore};
 use anyhow::{Context, Result, anyhow};
 use jiff::Timestamp;
 use std::fs;
@@ -14,7 +14,8 @@ use std::path::{Path, PathBuf};
 pub(super) fn store(paths: &[PathBuf], as_of: Timestamp) -> Result<TrustStore> {
     let materials = materials(paths)?;
     let roots = certificates_in(&materials);
-    let mut builder = TrustStore::builder();
+    // What a caller names is as old as it is: a desk is no gate.
+    let mut builder = TrustStore::builder().rules(TrustRules::ageless());
     for (path, material) in materials {
         let roots = match &material {
             TrustMaterial::MasterList(list) => roots_of_list(list, &roots, &path),
@@ -23,8 +24,9 @@ pub(super) fn store(paths: &[PathBuf], as_of: Timestamp) -> Result<TrustStore> {
         builder.add_material(material, &roots).map_err(|error| anyhow!("{}: {error}", path.display()))?;
     }
     let store = builder.build(as_of);
-    if let Some(first) = store.refused().first() {
-        let number = store.refused().len();
+    let refused = store.refused();
+    if let Some(first) = refused.first() {
+        let number = refused.len();
         eprintln!("{number} not trusted, the first: {}: {}", first.what, first.why);
     }
     Ok(store)

@@ -28,6 +28,12 @@ pub(super) fn set<const N: usize>(mut parts: [Vec<u8>; N]) -> Vec<u8> {
     tlv(0x31, &parts.concat())
 }
 
+/// SET OF with any number of members, in the order of DER.
+pub(super) fn set_of(mut parts: Vec<Vec<u8>>) -> Vec<u8> {
+    parts.sort();
+    tlv(0x31, &parts.concat())
+}
+
 /// `[n]`, constructed.
 pub(super) fn context(n: u8, content: &[u8]) -> Vec<u8> {
     tlv(0xA0 | n, content)
@@ -64,6 +70,11 @@ pub(super) fn time(at: Timestamp) -> Vec<u8> {
     let at = at.to_zoned(TimeZone::UTC);
     match at.year() {
         ..2050 => tlv(0x17, at.strftime("%y%m%d%H%M%SZ").to_string().as_bytes()),
-        _ => tlv(0x18, at.strftime("%Y%m%d%H%M%SZ").to_string().as_bytes()),
+        _ => generalized_time(0x18, at.timestamp()),
     }
+}
+
+/// GeneralizedTime under this tag.
+pub(super) fn generalized_time(tag: u8, at: Timestamp) -> Vec<u8> {
+    tlv(tag, at.to_zoned(TimeZone::UTC).strftime("%Y%m%d%H%M%SZ").to_string().as_bytes())
 }

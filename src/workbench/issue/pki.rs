@@ -1,187 +1,127 @@
-//! Test PKI of one country, Doc 9303-12 §7: country signing CA, document signers, revocation list.
+//! Test PKI of one country, Doc 9303-12 §7: country signing CA with its successor, signers, revocation list.
 
-use super::der::{bits, context, integer, null, octets, oid, sequence, set, time, tlv};
+use super::algorithm::SignatureAlgorithm;
+use super::certificate::{Content, Purpose, certificate, in_days, name, revocation_list};
+use super::seed::Seed;
+use super::signing::SigningKey;
 use anyhow::Result;
-use jiff::{SignedDuration, Timestamp};
-use openssl::ec::{Asn1Flag, EcGroup, EcKey};
-use openssl::hash::{MessageDigest, hash};
-use openssl::nid::Nid;
-use openssl::pkey::{PKey, Private};
-use openssl::rsa::{Padding, Rsa};
-use openssl::sign::{RsaPssSaltlen, Signer};
+use jiff::Timestamp;
 
 /// Length of a year in certificates, days.
 const YEAR: i64 = 365;
 /// How long a revocation list counts, days. Doc 9303-12 §7.3 wants a new one at least every 90.
 pub const REVOCATION_LIST_DAYS: i64 = 90;
 
-/// Kind of the keys of a country.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum KeyKind {
-    /// ECDSA on P-256, curve by name.
-    EcdsaP256,
-    /// ECDSA on brainpoolP256r1, curve by explicit parameters as most countries do.
-    EcdsaExplicit,
-    /// RSA with PKCS#1 v1.5 padding, 2,048 bits.
-    Rsa,
-    /// RSA-PSS, 2,048 bits.
-    RsaPss,
+/// Of whom the PKI is, and when.
+#[derive(Clone)]
+pub(super) struct State {
+    /// Three letters as in the machine readable zone.
+    pub(super) alpha3: String,
+    /// Two letters as in certificates.
+    pub(super) alpha2: String,
+    pub(super) now: Timestamp,
+    pub(super) seed: Seed,
 }
 
-/// A key with the algorithm that it signs by. Always with SHA-256.
-pub(super) struct SigningKey {
-    kind: KeyKind,
-    key: PKey<Private>,
-}
-
-impl SigningKey {
-    /// A fresh random key.
-    pub(super) fn generate(kind: KeyKind) -> Result<SigningKey> {
-        let key = match kind {
-            KeyKind::EcdsaP256 => curve_key(Nid::X9_62_PRIME256V1, Asn1Flag::NAMED_CURVE)?,
-            KeyKind::EcdsaExplicit => curve_key(Nid::BRAINPOOL_P256R1, Asn1Flag::EXPLICIT_CURVE)?,
-            KeyKind::Rsa | KeyKind::RsaPss => PKey::from_rsa(Rsa::generate(2048)?)?,
-        };
-        Ok(SigningKey { kind, key })
-    }
-
-    /// AlgorithmIdentifier of its signatures.
-    pub(super) fn algorithm(&self) -> Result<Vec<u8>> {
-        let sha256 = sequence([oid("2.16.840.1.101.3.4.2.1")?, null()]);
-        Ok(match self.kind {
-            KeyKind::EcdsaP256 | KeyKind::EcdsaExplicit => sequence([oid("1.2.840.10045.4.3.2")?]),
-            KeyKind::Rsa => sequence([oid("1.2.840.113549.1.1.11")?, null()]),
-            KeyKind::RsaPss => {
-                let mask = sequence([oid("1.2.840.113549.1.1.8")?, sha256.clone()]);
-                let salt = context(2, &integer(32));
-                let parameters = sequence([context(0, &sha256), context(1, &mask), salt]);
-                sequence([oid("1.2.840.113549.1.1.10")?, parameters])
-            }
-        })
-    }
-
-    pub(super) fn sign(&self, message: &[u8]) -> Result<Vec<u8>> {
-        let mut signer = Signer::new(MessageDigest::sha256(), &self.key)?;
-        if self.kind == KeyKind::RsaPss {
-            signer.set_rsa_padding(Padding::PKCS1_PSS)?;
-            signer.set_rsa_mgf1_md(MessageDigest::sha256())?;
-            signer.set_rsa_pss_saltlen(RsaPssSaltlen::DIGEST_LENGTH)?;
-        }
-        Ok(signer.sign_oneshot_to_vec(message)?)
-    }
-
-    /// SubjectPublicKeyInfo.
-    fn public(&self) -> Result<Vec<u8>> {
-        Ok(self.key.public_key_to_der()?)
-    }
-
-    /// Key identifier: SHA-1 of the public key (RFC 5280 §4.2.1.2).
-    fn id(&self) -> Result<Vec<u8>> {
-        Ok(hash(MessageDigest::sha1(), &self.public()?)?.to_vec())
-    }
-}
-
-fn curve_key(curve: Nid, flag: Asn1Flag) -> Result<PKey<Private>> {
-    let mut group = EcGroup::from_curve_name(curve)?;
-    group.set_asn1_flag(flag);
-    Ok(PKey::from_ec_key(EcKey::generate(&group)?)?)
-}
+/// Days from now, from and to which something is valid.
+pub(super) type Days = [i64; 2];
 
 /// A country signing CA.
+#[derive(Clone)]
 pub(super) struct Authority {
+    state: State,
     key: SigningKey,
     pub(super) name: Vec<u8>,
     pub(super) certificate: Vec<u8>,
 }
 
-/// A document signer.
-pub(super) struct DocumentSigner {
+/// A signer of documents or lists, with the name of who issued its certificate.
+#[derive(Clone)]
+pub(super) struct Signer {
     pub(super) key: SigningKey,
     pub(super) serial: u32,
+    pub(super) issuer: Vec<u8>,
     pub(super) certificate: Vec<u8>,
 }
 
 impl Authority {
-    /// Self-signed, valid from five years before `now` for fifteen years.
-    pub(super) fn new(country: &str, kind: KeyKind, now: Timestamp) -> Result<Authority> {
-        let key = SigningKey::generate(kind)?;
-        let name = name(country, &format!("CSCA {country}"))?;
-        let id = key.id()?;
-        let extensions = [
-            extension("2.5.29.14", false, octets(&id))?,
-            extension("2.5.29.35", false, sequence([tlv(0x80, &id)]))?,
-            extension("2.5.29.19", true, sequence([tlv(0x01, &[0xFF]), integer(0)]))?,
-            // keyCertSign, cRLSign
-            extension("2.5.29.15", true, tlv(0x03, &[1, 0x06]))?,
-        ];
-        let validity = validity(now, -5 * YEAR, 10 * YEAR)?;
-        let content = [name.clone(), validity, name.clone(), key.public()?, extensions.concat()];
-        let certificate = certificate(&key, 1, content)?;
-        Ok(Authority { key, name, certificate })
+    /// How long an authority is valid that was not asked for otherwise.
+    pub(super) const VALID: Days = [-5 * YEAR, 10 * YEAR];
+
+    /// Self-signed. Its key follows from seed and label.
+    pub(super) fn new(
+        state: &State,
+        algorithm: SignatureAlgorithm,
+        label: &str,
+        [from, to]: Days,
+    ) -> Result<Authority> {
+        let key = SigningKey::generate(algorithm, state.seed.stream(label))?;
+        let name = name(&state.alpha2, &format!("CSCA {}", state.alpha2))?;
+        let content = Content {
+            serial: 1,
+            issuer: &name,
+            subject: &name,
+            state: &state.alpha3,
+            not_before: in_days(state.now, from)?,
+            not_after: in_days(state.now, to)?,
+            purpose: Purpose::Authority,
+        };
+        let certificate = certificate(&content, &key, &key)?;
+        Ok(Authority { state: state.clone(), key, name, certificate })
     }
 
-    /// A document signer of its own key, valid from a year before `now` for eleven years.
-    pub(super) fn signer(&self, country: &str, serial: u32, now: Timestamp) -> Result<DocumentSigner> {
-        let key = SigningKey::generate(self.key.kind)?;
-        let subject = name(country, &format!("Document Signer {serial}"))?;
-        let extensions = [
-            extension("2.5.29.14", false, octets(&key.id()?))?,
-            extension("2.5.29.35", false, sequence([tlv(0x80, &self.key.id()?)]))?,
-            // digitalSignature
-            extension("2.5.29.15", true, tlv(0x03, &[7, 0x80]))?,
-        ];
-        let validity = validity(now, -YEAR, 10 * YEAR)?;
-        let content = [self.name.clone(), validity, subject, key.public()?, extensions.concat()];
-        let certificate = certificate(&self.key, serial, content)?;
-        Ok(DocumentSigner { key, serial, certificate })
+    /// The certificate by which this authority vouches for its successor's key (Doc 9303-12 §4.2.1).
+    pub(super) fn link_to(&self, successor: &Authority, serial: u32) -> Result<Vec<u8>> {
+        let content = Content {
+            serial,
+            issuer: &self.name,
+            subject: &successor.name,
+            state: &self.state.alpha3,
+            not_before: in_days(self.state.now, -YEAR)?,
+            not_after: in_days(self.state.now, Self::VALID[1])?,
+            purpose: Purpose::Authority,
+        };
+        certificate(&content, &successor.key, &self.key)
     }
 
-    /// The list of revoked serial numbers, issued a day before `now`.
-    pub(super) fn revocation_list(&self, revoked: &[u32], now: Timestamp) -> Result<Vec<u8>> {
-        let yesterday = now.checked_sub(SignedDuration::from_hours(24))?;
-        let next = yesterday.checked_add(SignedDuration::from_hours(24 * REVOCATION_LIST_DAYS))?;
-        let entries: Vec<u8> =
-            revoked.iter().flat_map(|serial| sequence([integer(*serial), time(yesterday)])).collect();
-        let extensions = [
-            extension("2.5.29.35", false, sequence([tlv(0x80, &self.key.id()?)]))?,
-            extension("2.5.29.20", false, integer(1))?,
-        ];
-        let algorithm = self.key.algorithm()?;
-        let head = [integer(1), algorithm.clone(), self.name.clone(), time(yesterday), time(next)];
-        let entries = if entries.is_empty() { Vec::new() } else { tlv(0x30, &entries) };
-        let extensions = context(0, &tlv(0x30, &extensions.concat()));
-        signed(&self.key, sequence([head.concat(), entries, extensions]))
+    /// A signer of its own key.
+    pub(super) fn signer(
+        &self,
+        algorithm: SignatureAlgorithm,
+        purpose: Purpose,
+        serial: u32,
+        [from, to]: Days,
+    ) -> Result<Signer> {
+        let common = match purpose {
+            Purpose::MasterLists => "Master List Signer",
+            Purpose::DeviationLists => "Deviation List Signer",
+            Purpose::Documents | Purpose::Authority => "Document Signer",
+        };
+        let subject = name(&self.state.alpha2, &format!("{common} {serial}"))?;
+        let key = SigningKey::generate(algorithm, self.state.seed.stream(&format!("signer {serial}")))?;
+        let content = Content {
+            serial,
+            issuer: &self.name,
+            subject: &subject,
+            state: &self.state.alpha3,
+            not_before: in_days(self.state.now, from)?,
+            not_after: in_days(self.state.now, to)?,
+            purpose,
+        };
+        let certificate = certificate(&content, &key, &self.key)?;
+        Ok(Signer { key, serial, issuer: self.name.clone(), certificate })
+    }
+
+    /// The list of revoked serial numbers, issued a day before now.
+    pub(super) fn revocation_list(&self, revoked: &[u32]) -> Result<Vec<u8>> {
+        let yesterday = in_days(self.state.now, -1)?;
+        let next = in_days(yesterday, REVOCATION_LIST_DAYS)?;
+        revocation_list(&self.key, &self.name, revoked, [yesterday, next])
     }
 }
 
-/// `content`: issuer, validity, subject, public key, extensions.
-fn certificate(issuer: &SigningKey, serial: u32, content: [Vec<u8>; 5]) -> Result<Vec<u8>> {
-    let [name, validity, subject, key, extensions] = content;
-    let version = context(0, &integer(2));
-    let extensions = context(3, &tlv(0x30, &extensions));
-    let algorithm = issuer.algorithm()?;
-    signed(issuer, sequence([version, integer(serial), algorithm, name, validity, subject, key, extensions]))
-}
-
-fn signed(key: &SigningKey, content: Vec<u8>) -> Result<Vec<u8>> {
-    let signature = bits(&key.sign(&content)?);
-    Ok(sequence([content, key.algorithm()?, signature]))
-}
-
-fn extension(id: &str, critical: bool, value: Vec<u8>) -> Result<Vec<u8>> {
-    let critical = if critical { tlv(0x01, &[0xFF]) } else { Vec::new() };
-    Ok(sequence([oid(id)?, critical, octets(&value)]))
-}
-
-fn validity(now: Timestamp, from_days: i64, to_days: i64) -> Result<Vec<u8>> {
-    let at = |days: i64| now.checked_add(SignedDuration::from_hours(24 * days)).map(time);
-    Ok(sequence([at(from_days)?, at(to_days)?]))
-}
-
-fn name(country: &str, common: &str) -> Result<Vec<u8>> {
-    let part = |id: &str, tag: u8, text: &str| -> Result<Vec<u8>> {
-        Ok(set([sequence([oid(id)?, tlv(tag, text.as_bytes())])]))
-    };
-    let organisation = part("2.5.4.10", 0x0C, "Test documents")?;
-    Ok(sequence([part("2.5.4.6", 0x13, country)?, organisation, part("2.5.4.3", 0x0C, common)?]))
+impl Signer {
+    /// How long a signer is valid that was not asked for otherwise: a passport's ten years, and the one
+    /// before in which it signs.
+    pub(super) const VALID: Days = [-YEAR, 10 * YEAR];
 }

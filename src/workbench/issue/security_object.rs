@@ -1,79 +1,79 @@
 //! Writing EF.SOD, Doc 9303-10 §4.6.2: the hashes of the data groups, signed.
 
-use super::der::{context, integer, null, octets, oid, sequence, set, time, tlv};
-use super::pki::DocumentSigner;
+use super::Defect;
+use super::algorithm::{digest_identifier, message_digest};
+use super::cms::{flawed_signed_data, flip_last_bit};
+use super::der::{integer, octets, sequence, tlv};
+use super::pki::Signer;
 use anyhow::Result;
 use jiff::Timestamp;
-use openssl::hash::{MessageDigest, hash};
+use openssl::hash::hash;
 use std::collections::BTreeMap;
 
 const SECURITY_OBJECT: &str = "2.23.136.1.1.1";
 
-/// A whole EF.SOD over these data groups, signed now. `issuer` is the name of the signer's issuer.
+/// A whole EF.SOD over these data groups, hashed as the signer hashes and signed now. LDS 1.8 has version
+/// 1 and says which LDS it is of.
 pub(super) fn security_object(
-    groups: &BTreeMap<u8, &[u8]>,
-    signer: &DocumentSigner,
-    issuer: &[u8],
+    groups: &BTreeMap<u8, Vec<u8>>,
+    signer: &Signer,
+    lds_version: &str,
     now: Timestamp,
+    defect: Defect,
 ) -> Result<Vec<u8>> {
-    let digest = sequence([oid("2.16.840.1.101.3.4.2.1")?, null()]);
+    let digest = signer.key.algorithm.digest;
     let mut hashes = Vec::new();
     for (number, content) in groups {
-        let hash = hash(MessageDigest::sha256(), content)?;
+        let mut hash = hash(message_digest(digest), content)?.to_vec();
+        if (defect, *number) == (Defect::HashWrong, 1) {
+            flip_last_bit(&mut hash);
+        }
         hashes.extend(sequence([integer((*number).into()), octets(&hash)]));
     }
-    let content = sequence([integer(0), digest.clone(), tlv(0x30, &hashes)]);
-    Ok(tlv(0x77, &signed_data(SECURITY_OBJECT, &content, signer, issuer, now)?))
-}
-
-/// CMS SignedData over a content of this type, RFC 5652 §5.
-fn signed_data(
-    content_type: &str,
-    content: &[u8],
-    signer: &DocumentSigner,
-    issuer: &[u8],
-    now: Timestamp,
-) -> Result<Vec<u8>> {
-    let digest = sequence([oid("2.16.840.1.101.3.4.2.1")?, null()]);
-    let attributes = set([
-        attribute("1.2.840.113549.1.9.3", oid(content_type)?)?,
-        attribute("1.2.840.113549.1.9.4", octets(&hash(MessageDigest::sha256(), content)?))?,
-        attribute("1.2.840.113549.1.9.5", time(now))?,
-    ]);
-    let signature = signer.key.sign(&attributes)?;
-    // What is signed is a SET OF; what is sent bears the tag [0] in its place.
-    let attributes: Vec<u8> = [0xA0].into_iter().chain(attributes.into_iter().skip(1)).collect();
-    let named = sequence([issuer.to_vec(), integer(signer.serial)]);
-    let algorithm = signer.key.algorithm()?;
-    let signer_info =
-        sequence([integer(1), named, digest.clone(), attributes, algorithm, octets(&signature)]);
-    let encapsulated = sequence([oid(content_type)?, context(0, &octets(content))]);
-    let certificates = context(0, &signer.certificate);
-    let signed = sequence([integer(3), set([digest]), encapsulated, certificates, set([signer_info])]);
-    Ok(sequence([oid("1.2.840.113549.1.7.2")?, context(0, &signed)]))
-}
-
-fn attribute(id: &str, value: Vec<u8>) -> Result<Vec<u8>> {
-    Ok(sequence([oid(id)?, set([value])]))
+    let (version, versions) = match lds_version {
+        "0108" => (1, sequence([tlv(0x13, b"0108"), tlv(0x13, b"040000")])),
+        _ => (0, Vec::new()),
+    };
+    let mut content = sequence([integer(version), digest_identifier(digest)?, tlv(0x30, &hashes), versions]);
+    if defect == Defect::SecurityObjectMalformed {
+        // A list of hashes is a SEQUENCE OF; this one is a SET OF. It is signed as it is.
+        content = sequence([integer(version), digest_identifier(digest)?, tlv(0x31, &hashes)]);
+    }
+    Ok(tlv(0x77, &flawed_signed_data(SECURITY_OBJECT, &content, signer, &[], now, defect)?))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::pki::{Authority, KeyKind};
+    use super::super::algorithm::KeyKind;
+    use super::super::certificate::Purpose;
+    use super::super::cms::signed_data;
+    use super::super::der::set;
+    use super::super::pki::{Authority, State};
+    use super::super::seed::Seed;
     use super::*;
     use crate::trust::{Certificate, MasterListError, TrustStore};
 
     #[test]
     fn a_document_signer_cannot_make_countries_trusted_by_signing_a_master_list() {
         let now = Timestamp::UNIX_EPOCH;
-        let authority = Authority::new("UT", KeyKind::EcdsaP256, now).unwrap();
-        let rogue = Authority::new("XX", KeyKind::EcdsaP256, now).unwrap();
-        let signer = authority.signer("UT", 2, now).unwrap();
+        let authority = |alpha2: &str| {
+            let seed = Seed::new(alpha2.as_bytes());
+            let state = State { alpha3: "UTO".into(), alpha2: alpha2.into(), now, seed };
+            Authority::new(&state, KeyKind::EcdsaP256.into(), "authority", Authority::VALID).unwrap()
+        };
+        let (country, rogue) = (authority("UT"), authority("XX"));
+        let signer = |purpose| country.signer(KeyKind::EcdsaP256.into(), purpose, 2, Signer::VALID).unwrap();
         let content = sequence([integer(0), set([rogue.certificate])]);
-        let list = signed_data("2.23.136.1.1.2", &content, &signer, &authority.name, now).unwrap();
-        let roots = [Certificate::parse(&authority.certificate).unwrap()];
+        let list = |purpose| signed_data("2.23.136.1.1.2", &content, &signer(purpose), &[], now).unwrap();
+        let roots = [Certificate::parse(&country.certificate).unwrap()];
         let mut builder = TrustStore::builder();
-        assert_eq!(builder.add_master_list(&list, &roots), Err(MasterListError::SignerPurpose));
+        let refused = builder.add_master_list(&list(Purpose::Documents), &roots);
+        assert_eq!(refused, Err(MasterListError::SignerPurpose));
+        let refused = builder.add_master_list(&list(Purpose::DeviationLists), &roots);
+        assert_eq!(refused, Err(MasterListError::SignerPurpose));
         assert_eq!(builder.build(now).authorities(), 0);
+        let mut builder = TrustStore::builder();
+        builder.add_master_list(&list(Purpose::MasterLists), &roots).unwrap();
+        assert_eq!(builder.build(now).authorities(), 1);
     }
 }

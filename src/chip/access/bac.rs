@@ -4,12 +4,12 @@
 //! It says nothing about the chip being genuine. One attempt only: a chip that refuses counts, and may
 //! grow slower or lock; whether to try once more with other lines is not decided here.
 
-use super::apdu::{Command, Status};
-use super::cipher::{KeyUse, SessionCipher, TripleDes, derive_triple_des, pad};
-use super::link::Link;
-use super::secure_messaging::SecureMessaging;
-use super::session::{ChipError, RandomBytes};
-use openssl::error::ErrorStack;
+use crate::chip::apdu::{Command, Status};
+use crate::chip::crypto::{CipherSuite, SessionCipher};
+use crate::chip::error::ChipError;
+use crate::chip::link::Link;
+use crate::chip::random::RandomBytes;
+use crate::chip::secure_messaging::SecureMessaging;
 use openssl::sha::sha1;
 
 const NONCE: usize = 8;
@@ -46,7 +46,7 @@ pub(super) async fn authenticate(
 
 /// Our side of the authentication.
 struct Terminal {
-    cipher: TripleDes,
+    cipher: Box<dyn SessionCipher>,
     chip_nonce: [u8; NONCE],
     nonce: [u8; NONCE],
     key_seed: [u8; KEY_SEED],
@@ -60,15 +60,16 @@ impl Terminal {
         key_seed: [u8; KEY_SEED],
     ) -> Result<Terminal, ChipError> {
         let digest = sha1(key_information.as_bytes());
-        let cipher = triple_des(digest.first_chunk::<KEY_SEED>().unwrap_or(&[0; KEY_SEED]))?;
+        let seed = digest.first_chunk::<KEY_SEED>().unwrap_or(&[0; KEY_SEED]);
+        let cipher = CipherSuite::TripleDes.session(seed)?;
         Ok(Terminal { cipher, chip_nonce, nonce, key_seed })
     }
 
     /// `E.IFD || M.IFD`.
     fn token(&mut self) -> Result<Vec<u8>, ChipError> {
         let plain = [self.nonce.as_slice(), &self.chip_nonce, &self.key_seed].concat();
-        let mut token = self.cipher.encrypt(&[], &plain).map_err(library)?;
-        let mac = self.mac(&token)?;
+        let mut token = self.cipher.encrypt(&[], &plain)?;
+        let mac = self.cipher.token(&token)?;
         token.extend(mac);
         Ok(token)
     }
@@ -77,10 +78,10 @@ impl Terminal {
     fn accept(&mut self, token: &[u8]) -> Result<SecureMessaging, ChipError> {
         const WRONG: ChipError = ChipError::Protocol("mutual authentication that does not verify");
         let (cryptogram, mac) = token.split_at_checked(CRYPTOGRAM).ok_or(WRONG)?;
-        if mac.len() != MAC || !openssl::memcmp::eq(mac, &self.mac(cryptogram)?) {
+        if mac.len() != MAC || !openssl::memcmp::eq(mac, &self.cipher.token(cryptogram)?) {
             return Err(WRONG);
         }
-        let plain = self.cipher.decrypt(&[], cryptogram).map_err(library)?;
+        let plain = self.cipher.decrypt(&[], cryptogram)?;
         let (nonces, chip_seed) = plain.split_at_checked(2 * NONCE).ok_or(WRONG)?;
         if nonces != [self.chip_nonce, self.nonce].concat() || chip_seed.len() != KEY_SEED {
             return Err(WRONG);
@@ -88,23 +89,8 @@ impl Terminal {
         let seed: Vec<u8> = self.key_seed.iter().zip(chip_seed).map(|(ours, theirs)| ours ^ theirs).collect();
         let last_halves = self.chip_nonce.iter().skip(NONCE / 2).chain(self.nonce.iter().skip(NONCE / 2));
         let counter = last_halves.fold(0u128, |counter, byte| counter << 8 | u128::from(*byte));
-        Ok(SecureMessaging::new(Box::new(triple_des(&seed)?), counter))
+        Ok(SecureMessaging::new(CipherSuite::TripleDes.session(&seed)?, counter))
     }
-
-    fn mac(&mut self, cryptogram: &[u8]) -> Result<[u8; MAC], ChipError> {
-        let mut padded = cryptogram.to_vec();
-        pad(&mut padded, self.cipher.block());
-        self.cipher.mac(&padded).map_err(library)
-    }
-}
-
-fn triple_des(seed: &[u8]) -> Result<TripleDes, ChipError> {
-    let [encryption, mac] = [KeyUse::Encryption, KeyUse::Mac].map(|purpose| derive_triple_des(seed, purpose));
-    TripleDes::new(&encryption, &mac).map_err(library)
-}
-
-fn library(_: ErrorStack) -> ChipError {
-    ChipError::Protocol("the cryptographic library refused")
 }
 
 #[cfg(test)]

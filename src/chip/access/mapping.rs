@@ -1,0 +1,214 @@
+//! From the nonce of PACE to a generator, Doc 9303-11 §4.4.3.3 and appendix B.
+//!
+//! The integrated mapping's arithmetic is in no library and is done here on OpenSSL's numbers: the
+//! pseudo-random function of §4.4.3.3.2, and the encoding of a number as a point after Brier, Coron, Icart,
+//! Madore, Randriam and Tibouchi.
+
+use crate::chip::crypto::{CipherSuite, Domain};
+use crate::chip::error::ChipError;
+use openssl::bn::{BigNum, BigNumContext, BigNumRef};
+use openssl::ec::EcPoint;
+use openssl::error::ErrorStack;
+
+/// `Ĝ = s·G + H`, `ĝ = g^s · h`, with H or h the secret shared by both sides' first keys.
+pub(super) fn generic(
+    domain: &Domain,
+    nonce: &[u8],
+    private: &BigNumRef,
+    theirs: &[u8],
+) -> Result<Domain, ChipError> {
+    let nonce = BigNum::from_slice(nonce)?;
+    match domain {
+        Domain::Curve(curve) => {
+            let shared = curve.multiply(&*curve.decode(theirs)?, private)?;
+            let scaled = curve.multiply(&curve.generator, &nonce)?;
+            curve.with_generator(curve.add(&scaled, &shared)?)
+        }
+        Domain::Field(field) => {
+            let shared = field.power(&*field.decode(theirs)?, private)?;
+            let scaled = field.power(&field.generator, &nonce)?;
+            let mut product = BigNum::new()?;
+            product.mod_mul(&scaled, &shared, &field.prime, &mut *BigNumContext::new()?)?;
+            field.with_generator(product)
+        }
+    }
+}
+
+/// `Ĝ = f(R(s, t))` for the chip's nonce s and ours, t.
+pub(super) fn integrated(
+    domain: &Domain,
+    suite: CipherSuite,
+    nonce: &[u8],
+    ours: &[u8],
+) -> Result<Domain, ChipError> {
+    match domain {
+        Domain::Curve(curve) => {
+            let [p, a, b] = curve.coefficients()?;
+            let element = pseudo_random_element(suite, nonce, ours, &p)?;
+            let (x, y) = encode_as_point(&element, &p, &a, &b)?;
+            let mut point = EcPoint::new(&curve.group)?;
+            // OpenSSL refuses coordinates that are not on the curve.
+            point.set_affine_coordinates(&curve.group, &x, &y, &mut *BigNumContext::new()?)?;
+            curve.with_generator(point)
+        }
+        Domain::Field(field) => {
+            let order = field.order.as_ref().ok_or(ChipError::Protocol("a group of unknown order"))?;
+            let element = pseudo_random_element(suite, nonce, ours, &field.prime)?;
+            let (mut most, mut cofactor) = (field.prime.to_owned()?, BigNum::new()?);
+            most.sub_word(1)?;
+            cofactor.checked_div(&most, order, &mut *BigNumContext::new()?)?;
+            field.with_generator(field.power(&element, &cofactor)?)
+        }
+    }
+}
+
+/// `R(s, t) mod p`.
+fn pseudo_random_element(
+    suite: CipherSuite,
+    nonce: &[u8],
+    ours: &[u8],
+    prime: &BigNumRef,
+) -> Result<BigNum, ErrorStack> {
+    let random = BigNum::from_slice(&pseudo_random(suite, nonce, ours, prime.num_bits())?)?;
+    let mut element = BigNum::new()?;
+    element.nnmod(&random, prime, &mut *BigNumContext::new()?)?;
+    Ok(element)
+}
+
+/// `R(s, t)`: a chain of keys, of which each encrypts a constant to the next key and another to output.
+fn pseudo_random(
+    suite: CipherSuite,
+    nonce: &[u8],
+    ours: &[u8],
+    prime_bits: i32,
+) -> Result<Vec<u8>, ErrorStack> {
+    // Bits beyond the prime's length, against bias.
+    const SURPLUS: usize = 64;
+    let (to_key, to_output) = constants(suite);
+    let bits = usize::try_from(prime_bits).unwrap_or_default() + SURPLUS;
+    let mut key = suite.encrypt(ours, nonce)?;
+    let mut output = Vec::new();
+    for _ in 0..bits.div_ceil(8 * to_key.len()) {
+        // The suite takes no more of a key than it needs: AES-192 truncates.
+        output.extend(suite.encrypt(&key, to_output)?);
+        key = suite.encrypt(&key, to_key)?;
+    }
+    Ok(output)
+}
+
+/// c0 and c1.
+fn constants(suite: CipherSuite) -> (&'static [u8], &'static [u8]) {
+    match suite {
+        CipherSuite::TripleDes | CipherSuite::Aes128 => (
+            b"\xA6\x68\x89\x2A\x7C\x41\xE3\xCA\x73\x9F\x40\xB0\x57\xD8\x59\x04",
+            b"\xA4\xE1\x36\xAC\x72\x5F\x73\x8B\x01\xC1\xF6\x02\x17\xC1\x88\xAD",
+        ),
+        CipherSuite::Aes192 | CipherSuite::Aes256 => (
+            b"\xD4\x63\xD6\x52\x34\x12\x4E\xF7\x89\x70\x54\x98\x6D\xCA\x0A\x17\
+              \x4E\x28\xDF\x75\x8C\xBA\xA0\x3F\x24\x06\x16\x41\x4D\x5A\x16\x76",
+            b"\x54\xBD\x72\x55\xF0\xAA\xF8\x31\xBE\xC3\x42\x3F\xCF\x39\xD6\x9B\
+              \x6C\xBF\x06\x66\x77\xD0\xFA\xAE\x5A\xAD\xD9\x9D\xF8\xE5\x35\x17",
+        ),
+    }
+}
+
+/// A number as a point, appendix B.2, for primes that leave 3 when divided by 4; step by step, in the
+/// appendix' own names.
+fn encode_as_point(
+    t: &BigNumRef,
+    p: &BigNumRef,
+    a: &BigNumRef,
+    b: &BigNumRef,
+) -> Result<(BigNum, BigNum), ChipError> {
+    if p.mod_word(4)? != 3 {
+        return Err(ChipError::Protocol("a curve that the integrated mapping cannot use"));
+    }
+    let context = &mut *BigNumContext::new()?;
+    let mut modular = Modular { p, context };
+    // 1. α = −t²
+    let square = modular.multiply(t, t)?;
+    let alpha = modular.negate(&square)?;
+    // 2. X2 = −b·a⁻¹·(1 + (α + α²)⁻¹)
+    let alpha_square = modular.multiply(&alpha, &alpha)?;
+    let sum = modular.add(&alpha, &alpha_square)?;
+    let inverse = modular.invert(&sum)?;
+    let factor = modular.add(&*BigNum::from_u32(1)?, &inverse)?;
+    let quotient = modular.divide(b, a)?;
+    let negative = modular.negate(&quotient)?;
+    let x2 = modular.multiply(&negative, &factor)?;
+    // 3. X3 = α·X2, 4. h2 = X2³ + a·X2 + b (h3 is not needed)
+    let x3 = modular.multiply(&alpha, &x2)?;
+    let h2 = modular.curve(&x2, a, b)?;
+    // 6. U = t³·h2
+    let cube = modular.multiply(&square, t)?;
+    let u = modular.multiply(&cube, &h2)?;
+    // 7. A = h2^(p − 1 − (p + 1)/4)
+    let root = modular.inverse_root(&h2)?;
+    // 8. Either A²·h2 = 1 and h2 is a square, or the other candidate's is.
+    let root_square = modular.multiply(&root, &root)?;
+    let test = modular.multiply(&root_square, &h2)?;
+    if test == BigNum::from_u32(1)? {
+        let y = modular.multiply(&root, &h2)?;
+        Ok((x2, y))
+    } else {
+        let y = modular.multiply(&root, &u)?;
+        Ok((x3, y))
+    }
+}
+
+/// Arithmetic modulo a prime.
+struct Modular<'a> {
+    p: &'a BigNumRef,
+    context: &'a mut openssl::bn::BigNumContextRef,
+}
+
+impl Modular<'_> {
+    fn add(&mut self, one: &BigNumRef, two: &BigNumRef) -> Result<BigNum, ErrorStack> {
+        let mut sum = BigNum::new()?;
+        sum.mod_add(one, two, self.p, self.context)?;
+        Ok(sum)
+    }
+
+    fn negate(&mut self, number: &BigNumRef) -> Result<BigNum, ErrorStack> {
+        let mut negative = BigNum::new()?;
+        negative.mod_sub(&*BigNum::new()?, number, self.p, self.context)?;
+        Ok(negative)
+    }
+
+    fn multiply(&mut self, one: &BigNumRef, two: &BigNumRef) -> Result<BigNum, ErrorStack> {
+        let mut product = BigNum::new()?;
+        product.mod_mul(one, two, self.p, self.context)?;
+        Ok(product)
+    }
+
+    fn invert(&mut self, number: &BigNumRef) -> Result<BigNum, ErrorStack> {
+        let mut inverse = BigNum::new()?;
+        inverse.mod_inverse(number, self.p, self.context)?;
+        Ok(inverse)
+    }
+
+    fn divide(&mut self, one: &BigNumRef, by: &BigNumRef) -> Result<BigNum, ErrorStack> {
+        let inverse = self.invert(by)?;
+        self.multiply(one, &inverse)
+    }
+
+    /// `x³ + a·x + b`.
+    fn curve(&mut self, x: &BigNumRef, a: &BigNumRef, b: &BigNumRef) -> Result<BigNum, ErrorStack> {
+        let square = self.multiply(x, x)?;
+        let inner = self.add(&square, a)?;
+        let product = self.multiply(&inner, x)?;
+        self.add(&product, b)
+    }
+
+    /// `h^(p − 1 − (p + 1)/4)`: the inverse of a square root, where there is one.
+    fn inverse_root(&mut self, h: &BigNumRef) -> Result<BigNum, ErrorStack> {
+        let (mut quarter, mut exponent) = (self.p.to_owned()?, BigNum::new()?);
+        quarter.add_word(1)?;
+        quarter.div_word(4)?;
+        exponent.checked_sub(self.p, &quarter)?;
+        exponent.sub_word(1)?;
+        let mut power = BigNum::new()?;
+        power.mod_exp(h, &exponent, self.p, self.context)?;
+        Ok(power)
+    }
+}
