@@ -29,7 +29,7 @@ enum Command {
     /// Check a lane's devices, models, certificates, clock and disk: one line each with the mend
     #[command(after_help = "Example:\n  egate doctor --config /etc/egate/lane.toml")]
     Doctor(workbench::doctor::DoctorArgs),
-    /// Look at printed lines, security objects, master lists, portraits
+    /// Look at printed lines, chips, security objects, master lists, portraits
     #[command(subcommand, arg_required_else_help = true)]
     Inspect(Inspect),
     /// Record the demonstration passages as fixtures
@@ -67,6 +67,8 @@ enum Inspect {
     Sod(workbench::inspect::sod::SodArgs),
     /// What is in a master list, what verifies
     Masterlist(workbench::inspect::masterlist::MasterListArgs),
+    /// Read a document on a chip reader and make every check
+    Chip(workbench::inspect::chip::ChipArgs),
     /// Format, size, faces and quality of a chip's portrait or an image
     Portrait(workbench::inspect::portrait::PortraitArgs),
 }
@@ -113,6 +115,7 @@ fn run(command: Command) -> anyhow::Result<bool> {
         Command::Inspect(Inspect::Mrz { lines, json }) => workbench::inspect::mrz::run(lines, json),
         Command::Inspect(Inspect::Sod(args)) => workbench::inspect::sod::run(args),
         Command::Inspect(Inspect::Masterlist(args)) => workbench::inspect::masterlist::run(args),
+        Command::Inspect(Inspect::Chip(args)) => workbench::inspect::chip::run(args),
         Command::Inspect(Inspect::Portrait(args)) => workbench::inspect::portrait::run(args),
     }
 }

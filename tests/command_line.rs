@@ -33,10 +33,11 @@ fn every_command_shows_an_example() {
         vec!["inspect", "mrz"],
         vec!["inspect", "sod"],
         vec!["inspect", "masterlist"],
+        vec!["inspect", "chip"],
         vec!["inspect", "portrait"],
     ];
     if cfg!(feature = "issuer") {
-        commands.extend([vec!["demo"], vec!["record"], vec!["issue"]]);
+        commands.extend([vec!["demo"], vec!["record"], vec!["issue"], vec!["card"]]);
     }
     for mut command in commands {
         command.push("--help");

@@ -63,12 +63,7 @@ fn both_specimen_documents_are_read_through_the_card_simulator() {
         let zone = parse_dg1(&files[&FileId::Dg(1)]).unwrap();
         let key = zone.key_information();
         let mut passport = SoftwarePassport::new(files.clone(), &key, 1);
-        let plan =
-            ReadingPlan {
-                files: files.keys().copied().collect(),
-                time_limit: Duration::from_secs(60),
-                ..ReadingPlan::default()
-            };
+        let plan = ReadingPlan { files: files.keys().copied().collect(), ..ReadingPlan::default() };
         let random = ChipRandom((0..ChipRandom::LENGTH).map(|n| n as u8).collect());
         let mut session = ChipSession::new(AccessKey::Mrz(key), plan, random);
         let reading = loop {
@@ -76,6 +71,10 @@ fn both_specimen_documents_are_read_through_the_card_simulator() {
                 Next::Transmit(command) => {
                     let answer = passport.answer(&command);
                     session.answer(Ok(&answer), Duration::ZERO);
+                }
+                Next::Reconnect => {
+                    passport.reset();
+                    session.answer(Ok(&[]), Duration::ZERO);
                 }
                 Next::Done(result) => break result.unwrap(),
             }

@@ -157,6 +157,10 @@ fn read_by_bac(document: &IssuedDocument) -> ChipReading {
     loop {
         match session.next() {
             Next::Transmit(command) => session.answer(Ok(&passport.answer(&command)), Duration::ZERO),
+            Next::Reconnect => {
+                passport.reset();
+                session.answer(Ok(&[]), Duration::ZERO);
+            }
             Next::Done(result) => return result.unwrap(),
         }
     }

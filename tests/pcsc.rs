@@ -7,24 +7,40 @@
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
-use egate::chip::files::{encode_com, encode_dg1, encode_dg2};
-use egate::chip::{AccessKey, ChipRandom, ChipSession, FileId, Media, ReadingPlan, tlv};
+mod card_kit;
+
+use card_kit::{
+    AES_128, AES_256, DH_GENERIC, DH_INTEGRATED, ECDH_CHIP_AUTHENTICATION, ECDH_GENERIC, ECDH_INTEGRATED,
+    KEY, Offers, StaticKey, TRIPLE_DES, atr_info, files, key_on, rsa,
+};
+use egate::chip::{AccessKey, ChipRandom, ChipReading, ChipSession, FileId, Proof, ReadingPlan};
 use egate::devices::card::vpcd::{PORT, VirtualCard};
-use egate::devices::card::{Oddity, SoftwarePassport};
+use egate::devices::card::{Digest, Oddity, SoftwarePassport};
 use egate::devices::{CardFault, ChipReader, PcscReader, read_chip};
-use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
 const INSIDE: &str = "EGATE_TEST_IN_OWN_NAMESPACE";
-const KEY: &str = "L898902C3674081221204159";
+/// Bytes of a portrait as large as real ones.
+const PORTRAIT: usize = 20_000;
 /// Long for any machine; nothing here waits for it to pass.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 #[test]
 fn a_passport_is_read_through_pcscd_and_comes_and_goes() {
+    in_own_namespace("a_passport_is_read_through_pcscd_and_comes_and_goes", comes_and_goes);
+}
+
+#[test]
+fn a_sample_of_the_matrix_is_read_through_pcscd_in_short_and_extended_length() {
+    in_own_namespace("a_sample_of_the_matrix_is_read_through_pcscd_in_short_and_extended_length", sample);
+}
+
+/// Runs the test of this name once more where it has pcscd's sockets and ports to itself, and there what it
+/// is to do.
+fn in_own_namespace(name: &str, inside: fn()) {
     if std::env::var_os(INSIDE).is_some() {
         return inside();
     }
@@ -33,7 +49,6 @@ fn a_passport_is_read_through_pcscd_and_comes_and_goes() {
         return;
     }
     let this = std::env::current_exe().unwrap();
-    let name = "a_passport_is_read_through_pcscd_and_comes_and_goes";
     let status = own_namespace()
         .arg(r#"mount -t tmpfs none /run && ip link set lo up && exec "$@""#)
         .args(["sh".as_ref(), this.as_os_str()])
@@ -90,15 +105,15 @@ impl Drop for Service {
     }
 }
 
-fn inside() {
+fn comes_and_goes() {
     let mut reader = PcscReader::open(Some("Virtual PCD"));
     assert!(matches!(reader.wait_for_card(Duration::ZERO), Err(CardFault::Reader(_))), "no service yet");
     let service = Service::start();
     assert!(reader.wait_for_removal(PATIENCE).unwrap(), "an empty field");
     assert!(reader.wait_for_card(Duration::from_millis(20)).unwrap().is_none());
 
-    let on_the_reader = put_down_soon(None);
-    read_whole(&mut reader, "through pcscd");
+    let on_the_reader = put_down_soon(plain);
+    read_plain(&mut reader, "through pcscd");
     let mut card = reader.wait_for_card(PATIENCE).unwrap().unwrap();
     assert!(card.transmit(&[0, 0xA4, 4, 0x0C, 7, 0xA0, 0, 0, 2, 0x47, 0x10, 1]).is_ok());
     assert_eq!(on_the_reader.join().unwrap().remove().unwrap().failed_attempts(), 0);
@@ -107,8 +122,8 @@ fn inside() {
     drop(card);
     assert!(reader.wait_for_removal(PATIENCE).unwrap());
 
-    let odd = put_down_soon(Some(Oddity::BareRefusalBeyond(200)));
-    read_whole(&mut reader, "through pcscd, from a chip that refuses long reads");
+    let odd = put_down_soon(|| plain().with_oddity(Oddity::BareRefusalBeyond(200)));
+    read_plain(&mut reader, "through pcscd, from a chip that refuses long reads");
     drop(odd.join().unwrap());
 
     drop(service);
@@ -116,16 +131,55 @@ fn inside() {
     assert!(matches!(fault, Err(CardFault::Reader(_))), "{fault:?}");
     let _service = Service::start();
     assert!(reader.wait_for_removal(PATIENCE).unwrap(), "the service is found again");
-    let _again = put_down_soon(None);
-    read_whole(&mut reader, "through pcscd after its restart");
+    let _again = put_down_soon(plain);
+    read_plain(&mut reader, "through pcscd after its restart");
+}
+
+/// Each mapping on some group, each cipher, each kind of proof; short length and extended.
+fn sample() {
+    let _service = Service::start();
+    let mut reader = PcscReader::open(Some("Virtual PCD"));
+    assert!(reader.wait_for_removal(PATIENCE).unwrap(), "an empty field");
+    for (offers, extended) in [
+        (Offers::bac().and_chip_authentication(StaticKey::new(0), TRIPLE_DES), None),
+        (Offers::bac().and_active_authentication(rsa(2_048), Digest::Sha256), Some(1_024)),
+        (Offers::pace(ECDH_GENERIC, TRIPLE_DES, 12), None),
+        (
+            Offers::pace(DH_GENERIC, AES_128, 2).and_chip_authentication(StaticKey::new(18), AES_128),
+            Some(65_535),
+        ),
+        (
+            Offers::pace(ECDH_INTEGRATED, AES_256, 17).and_chip_authentication(StaticKey::new(1), AES_256),
+            Some(4_096),
+        ),
+        (
+            Offers::pace(DH_INTEGRATED, AES_128, 0).and_active_authentication(key_on(13, 3), Digest::Sha256),
+            None,
+        ),
+        (Offers::pace(ECDH_CHIP_AUTHENTICATION, AES_256, 16), Some(1_024)),
+        (Offers::pace(ECDH_CHIP_AUTHENTICATION, AES_128, 13), None),
+    ] {
+        let mut personalisation = offers.personalise(PORTRAIT);
+        personalisation.files.extend(extended.map(|length| (FileId::AtrInfo, atr_info(length, length))));
+        let content = personalisation.files.clone();
+        let on_the_reader =
+            put_down_soon(move || SoftwarePassport::personalised(personalisation.clone(), 11));
+        let reading = read(&mut reader, &format!("answers of {extended:?} bytes"));
+        assert!(content.iter().all(|(file, bytes)| reading.files.get(file) == Some(bytes)));
+        let proofs = reading.proofs;
+        let shown = [proofs.active_authentication, proofs.chip_authentication, proofs.mapping];
+        let offered =
+            [offers.active.is_some(), !offers.chip_keys.is_empty(), !offers.mapping_keys.is_empty()];
+        assert_eq!(shown.map(|proof| matches!(proof, Some(Proof::Shown { .. }))), offered);
+        drop(on_the_reader.join().unwrap());
+        assert!(reader.wait_for_removal(PATIENCE).unwrap());
+    }
 }
 
 /// Puts a passport on the virtual reader as soon as that listens.
-fn put_down_soon(oddity: Option<Oddity>) -> thread::JoinHandle<VirtualCard> {
-    let passport = move || {
-        let passport = SoftwarePassport::new(files(), KEY, 11);
-        oddity.into_iter().fold(passport, SoftwarePassport::with_oddity)
-    };
+fn put_down_soon(
+    passport: impl Fn() -> SoftwarePassport + Send + 'static,
+) -> thread::JoinHandle<VirtualCard> {
     thread::spawn(move || {
         for _ in 0..100 {
             match VirtualCard::insert(passport(), (Ipv4Addr::LOCALHOST, PORT)) {
@@ -137,24 +191,22 @@ fn put_down_soon(oddity: Option<Oddity>) -> thread::JoinHandle<VirtualCard> {
     })
 }
 
-fn read_whole(reader: &mut PcscReader, how: &str) {
-    let mut card = reader.wait_for_card(PATIENCE).unwrap().expect("a card");
-    let begin = Instant::now();
-    let random = ChipRandom((0..=255).collect());
-    let mut session = ChipSession::new(AccessKey::Mrz(KEY.into()), ReadingPlan::default(), random);
-    let reading = read_chip(card.as_mut(), &mut session).unwrap();
-    assert_eq!(reading.files, files());
-    eprintln!("{how}: {} exchanges in {:?}", session.exchanges(), begin.elapsed());
+fn plain() -> SoftwarePassport {
+    SoftwarePassport::new(files(PORTRAIT), KEY, 11)
 }
 
-fn files() -> BTreeMap<FileId, Vec<u8>> {
-    let lines =
-        ["P<UTOERIKSSON<<ANNA<MARIA<<<<<<<<<<<<<<<<<<<", "L898902C36UTO7408122F1204159ZE184226B<<<<<10"];
-    let image: Vec<u8> = [0xFF, 0xD8, 0xFF].into_iter().chain((0..20_000).map(|n| (n % 253) as u8)).collect();
-    BTreeMap::from([
-        (FileId::Com, encode_com(&[1, 2])),
-        (FileId::Sod, tlv::encode(0x77, &vec![0x30; 1_800])),
-        (FileId::Dg(1), encode_dg1(&lines)),
-        (FileId::Dg(2), encode_dg2(&image, Media::Jpeg)),
-    ])
+fn read_plain(reader: &mut PcscReader, how: &str) {
+    let reading = read(reader, how);
+    assert!(files(PORTRAIT).iter().all(|(file, bytes)| reading.files.get(file) == Some(bytes)));
+}
+
+fn read(reader: &mut PcscReader, how: &str) -> ChipReading {
+    let mut card = reader.wait_for_card(PATIENCE).unwrap().expect("a card");
+    let begin = Instant::now();
+    let random = ChipRandom((0..ChipRandom::LENGTH).map(|n| (n * 31 % 257) as u8).collect());
+    let plan = ReadingPlan { every_proof: true, ..ReadingPlan::default() };
+    let mut session = ChipSession::new(AccessKey::Mrz(KEY.into()), plan, random);
+    let reading = read_chip(card.as_mut(), &mut session).unwrap();
+    eprintln!("{how}: {}, {} exchanges in {:?}", reading.access, session.exchanges(), begin.elapsed());
+    reading
 }

@@ -40,10 +40,11 @@ pub(super) async fn select_application(link: &mut Link) -> Result<(), ChipError>
     }
 }
 
-/// Selects the master file. Whatever the chip says to it, the session goes on: many are in it already and
-/// refuse the command.
-pub(super) async fn select_master_file(link: &mut Link) -> Result<(), ChipError> {
-    link.transmit(&Command::new(0, 0xA4, 0x00, 0x0C).with_data(MASTER_FILE)).await.map(drop)
+/// Selects the master file; whether the chip did so. Whatever it says, the session goes on: many are in it
+/// already and refuse the command.
+pub(super) async fn select_master_file(link: &mut Link) -> Result<bool, ChipError> {
+    let answer = link.transmit(&Command::new(0, 0xA4, 0x00, 0x0C).with_data(MASTER_FILE)).await?;
+    Ok(answer.status == Status::OK)
 }
 
 /// What came of a file: its bytes, or why there are none. Others still may be had.
@@ -71,10 +72,15 @@ struct FirstPiece {
 
 /// Finds the file and reads from its beginning. The chip's habits are what comes out of it.
 async fn first_piece(link: &mut Link, file: FileId) -> Result<Result<FirstPiece, String>, ChipError> {
-    if link.habits.short_identifiers
-        && let Ok(first) = read_beginning(link, Place::Short(file.short_identifier())).await?
-    {
-        return Ok(Ok(first));
+    if link.habits.short_identifiers {
+        match read_beginning(link, Place::Short(file.short_identifier())).await? {
+            Ok(first) => return Ok(Ok(first)),
+            // Most chips have not all of the master file's: that costs one exchange for each.
+            Err(Status::NOT_FOUND) if file.in_master_file() => {
+                return Ok(Err(format!("READ BINARY answered {}", Status::NOT_FOUND)));
+            }
+            Err(_) => {}
+        }
     }
     let select = Command::new(0, 0xA4, 0x02, 0x0C).with_data(file.identifier().to_be_bytes());
     let answer = link.transmit(&select).await?;

@@ -225,7 +225,7 @@ impl<'a> Objects<'a> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::crypto::TripleDes;
+    use super::super::crypto::{Aes, TripleDes};
     use super::*;
 
     // Doc 9303-11 appendix D.4.
@@ -276,6 +276,80 @@ mod tests {
             assert_eq!(opened.status, Status::OK);
         }
         assert_eq!(session.counter, 0x8870_2212_0C06_C22C);
+    }
+
+    /// A session of AES with these keys and this counter.
+    fn aes(encryption: &str, mac: &str, counter: u128) -> SecureMessaging {
+        SecureMessaging::new(Box::new(Aes::new(&bytes(encryption), &bytes(mac)).unwrap()), counter)
+    }
+
+    #[test]
+    fn protects_and_opens_exchanges_under_aes_256_bit_for_bit() {
+        let mut session = aes(
+            "74B94F408BBB2CD92571FD5B6370A94CCE7A2FA42AE3EB4DA47B97CE6EAA24C6",
+            "9E28D5D9FF1D979BE752E8926BF0E1D35A440FC0AEFC4AA3BC5610055AC8B113",
+            0x20,
+        );
+        for (command, protected, answer, data) in [
+            (
+                Command::new(0, 0xA4, 2, 0x0C).with_data([1, 0x1E]),
+                "0CA4020C1D8711011D35E7EB510E21A0DD12380D9AD2B92D8E0828CB68B81D3FAFC000",
+                "990290008E08E083EAA61ADABFCE9000",
+                "",
+            ),
+            (
+                Command::new(0, 0xB0, 0, 0).expecting(4),
+                "0CB000000D9701048E084AFC933E0CDBE5F000",
+                "871101D8059A9CF835105082CA2B1837E4AEC0990290008E08B36DB56761D706BB9000",
+                "60185F01",
+            ),
+            (
+                Command::new(0, 0xB0, 0, 4).expecting(22),
+                "0CB000040D9701168E0811F7EFC907D1F27400",
+                "87210142E919C115FAF69350B01813D77A9E8D91912A7F717AFD073F199070E61B79C6990290008E083382E3D983F441369000",
+                "04303130385F36063034303030305C06617563766D6E",
+            ),
+        ] {
+            assert_eq!(hex::encode_upper(session.protect(&command).unwrap().encode()), protected);
+            assert_eq!(hex::encode_upper(session.unprotect(&bytes(answer)).unwrap().data), data);
+        }
+        assert_eq!(session.counter, 0x26);
+        assert_eq!(session.largest_short(), 223);
+    }
+
+    #[test]
+    fn protects_under_aes_128_and_the_keys_of_appendix_i() {
+        let mut session = aes("CC86415F2ED7E8FD663B754265695AE1", "581E84B8EE06C4D3EEE30461498D7FB3", 0xBA);
+        let command = Command::new(0, 0x22, 0x41, 0xA4).with_data(bytes("800A04007F000702020302028401C3"));
+        assert_eq!(
+            hex::encode_upper(session.protect(&command).unwrap().encode()),
+            "0C2241A41D871101980953D37F67558690045D78A853B18A8E08929767A2CEF172E200"
+        );
+        let mut session = aes("0A9DA4DB03BDDE39FC5202BC44B2E89E", "4B1C06491ED5140CA2B537D344C6C0B1", 0);
+        let command = Command::new(0, 0xA4, 2, 0x0C).with_data([1, 0x1D]);
+        assert_eq!(
+            hex::encode_upper(session.protect(&command).unwrap().encode()),
+            "0CA4020C1D8711013824F3CB16CAA40DDFF8459C215CC4988E08158449671FCC718300"
+        );
+        assert!(session.unprotect(&bytes("990290008E085E007CA87260A77F9000")).is_ok());
+    }
+
+    #[test]
+    fn protects_the_second_sample_of_3des() {
+        let key = |text| bytes(text).try_into().unwrap();
+        let (encryption, mac) =
+            (key("3DE649F8AEA41C04FB6D4CD9043757AD"), key("8C34AD61974F68CEBA3E0EAEA1456476"));
+        let mut session =
+            SecureMessaging::new(Box::new(TripleDes::new(&encryption, &mac).unwrap()), 0xAB1D_2F33_7FD9_97D6);
+        for (command, protected) in [
+            (
+                Command::new(0, 0xA4, 2, 0x0C).with_data([1, 0x1E]),
+                "0CA4020C15870901FF0E241E2F94B5088E0822FF803EC310433600",
+            ),
+            (Command::new(0, 0xB0, 0, 0).expecting(4), "0CB000000D9701048E0868DD9FD88472834A00"),
+        ] {
+            assert_eq!(hex::encode_upper(session.protect(&command).unwrap().encode()), protected);
+        }
     }
 
     #[test]

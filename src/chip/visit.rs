@@ -121,8 +121,7 @@ impl Visit {
                 continue;
             }
             let mut content = read_file(link, file).await?;
-            if content.is_err() && file == FileId::CardAccess {
-                select_master_file(link).await?;
+            if content.is_err() && file == FileId::CardAccess && select_master_file(link).await? {
                 content = read_file(link, file).await?;
             }
             if let Ok(content) = content {

@@ -1,7 +1,8 @@
 //! `egate doctor`: looks at everything that a lane needs, one line each, with the mend where it is amiss.
 
+mod reader;
+
 use crate::devices::Gate;
-use crate::devices::PcscReader;
 use crate::devices::gate::ModbusGate;
 use crate::devices::mrz_reader::SerialMrzReader;
 use crate::face::ModelSet;
@@ -20,6 +21,8 @@ use std::time::Duration;
 const DISK_LEAST: u64 = 2 << 30;
 /// How long a device may take to show that it is there.
 const DEVICE_PATIENCE: Duration = Duration::from_secs(3);
+/// How long a document that lies on the reader may take to be seen.
+const CARD_PATIENCE: Duration = Duration::from_secs(1);
 
 /// `egate doctor`.
 #[derive(Debug, clap::Args)]
@@ -131,15 +134,9 @@ impl Doctor {
     }
 
     fn devices(&mut self, settings: &LaneSettings) {
-        self.look("chip reader", "start pcscd, plug the reader in, check its name", || {
-            let mut names = PcscReader::names()?;
-            let wanted = settings.chip_reader.name.as_deref().unwrap_or_default();
-            names.retain(|name| name.contains(wanted));
-            if names.is_empty() {
-                bail!("pcscd has no such reader");
-            }
-            Ok(names.join(", "))
-        });
+        let found = reader::look(settings.chip_reader.name.as_deref(), CARD_PATIENCE);
+        let mend = found.as_ref().err().map_or("", reader::Trouble::mend);
+        self.look("chip reader", mend, || found.map_err(Into::into));
         self.look("MRZ reader", "check the port's name and who may open it", || {
             SerialMrzReader::open(settings.mrz_reader.clone()).map(|_| "line opens").map_err(Into::into)
         });

@@ -1,70 +1,63 @@
-//! The travel document application of a software passport.
+//! The chip as a whole: takes commands apart, opens and protects them, and passes them on.
 
 use super::apdu::{CommandIn, take_apart};
-use super::crypto::Keys;
-use super::digest::Digest;
+use super::attack::Attack;
+use super::behaviour::Behaviour;
+use super::chip_authentication::{Choice, StaticKey};
+use super::files::{Access, Standing};
+use super::objects::first;
+use super::oddity::{Oddities, Oddity};
+use super::pace::Pace;
 use super::personalisation::Personalisation;
+use super::random::Random;
 use super::secure_messaging::CardSession;
+use super::status::{self, Status};
 use crate::chip::FileId;
-use openssl::sha::sha256;
 use std::collections::BTreeMap;
+use std::time::Duration;
 
-const APPLICATION: [u8; 7] = [0xA0, 0x00, 0x00, 0x02, 0x47, 0x10, 0x01];
-
-const OK: u16 = 0x9000;
-const END_OF_FILE: u16 = 0x6282;
-const NOT_AUTHENTICATED: u16 = 0x6300;
-const WRONG_LENGTH: u16 = 0x6700;
-const ACCESS_DENIED: u16 = 0x6982;
-const CONDITIONS: u16 = 0x6985;
-const NO_CURRENT_FILE: u16 = 0x6986;
-const SECURE_MESSAGING_WRONG: u16 = 0x6988;
-const WRONG_DATA: u16 = 0x6A80;
-const NOT_FOUND: u16 = 0x6A82;
-const WRONG_OFFSET: u16 = 0x6B00;
-const NO_INSTRUCTION: u16 = 0x6D00;
-
-/// Most data in one answer: what with its protection fits a frame of 65,535 bytes.
-const LARGEST_ANSWER: usize = 65_000;
-
-/// How a chip in the field departs from the standard.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Oddity {
-    /// Refuses to read more than so many bytes at once, properly protected.
-    LargestRead(usize),
-    /// Refuses to read more than so many bytes at once by a bare status, before it has counted the
-    /// command.
-    BareRefusalBeyond(usize),
-    /// Has no access control.
-    NoAccessControl,
-    /// Does not know commands of extended length.
-    ShortLengthOnly,
-    /// Answers `6Cxx` with the length that it would give when asked for more.
-    OffersLength(u8),
-}
+/// Most bytes that chained commands may add up to.
+const MAX_CHAIN: usize = 4_096;
 
 /// A passport's chip. Deterministic: the same commands after the same seed get the same answers.
 pub struct SoftwarePassport {
-    personalisation: Personalisation,
-    key_seed: Vec<u8>,
-    seed: u64,
-    drawn: u64,
-    oddities: Vec<Oddity>,
-    failed_attempts: u32,
-    state: State,
+    pub(super) personalisation: Personalisation,
+    pub(super) static_keys: Vec<StaticKey>,
+    pub(super) behaviour: Behaviour,
+    pub(super) random: Random,
+    pub(super) failed_attempts: u32,
+    pub(super) state: State,
+    /// Exchanges and protected answers so far, which a reset does not forget.
+    exchanges: u32,
+    protected: u32,
+    last_protected: Vec<u8>,
 }
 
 /// What a reset forgets.
 #[derive(Default)]
-struct State {
-    application: bool,
-    challenge: Option<[u8; 8]>,
-    session: Option<CardSession>,
-    current: Option<FileId>,
+pub(super) struct State {
+    pub(super) standing: Standing,
+    pub(super) challenge: Option<[u8; 8]>,
+    pub(super) session: Option<CardSession>,
+    /// The session that begins after the present answer.
+    pub(super) next_session: Option<CardSession>,
+    pub(super) pace: Option<Pace>,
+    pub(super) chip_authentication: Option<Choice>,
+    /// Instruction and data of commands that are to be continued.
+    chain: Option<(u8, Vec<u8>)>,
 }
 
-/// Data and status word of an answer.
-type Plain = (Vec<u8>, u16);
+/// Data and status word of an answer, or the status word of a refusal.
+pub(super) type Answer = Result<(Vec<u8>, Status), Status>;
+
+/// One exchange as the reader sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Exchange {
+    /// The answer with its status word; `None` when the chip has left the field.
+    pub answer: Option<Vec<u8>>,
+    /// How long it takes by the chip's [`Timing`](super::Timing); the card itself does not wait.
+    pub took: Duration,
+}
 
 impl SoftwarePassport {
     /// A passport with these files, opened by the document number, birth and expiry of its printed
@@ -75,30 +68,54 @@ impl SoftwarePassport {
 
     /// A passport as its issuer personalised it. The seed makes its random numbers.
     pub fn personalised(personalisation: Personalisation, seed: u64) -> SoftwarePassport {
-        let mut key_seed = Digest::Sha1.of(personalisation.key_information.as_bytes());
-        key_seed.truncate(16);
+        let static_keys = personalisation.chip_authentication.iter().filter_map(StaticKey::new).collect();
         SoftwarePassport {
             personalisation,
-            key_seed,
-            seed,
-            drawn: 0,
-            oddities: Vec::new(),
+            static_keys,
+            behaviour: Behaviour { seed, ..Behaviour::default() },
+            random: Random::new(seed),
             failed_attempts: 0,
             state: State::default(),
+            exchanges: 0,
+            protected: 0,
+            last_protected: Vec::new(),
         }
+    }
+
+    /// The same passport with this behaviour, its seed included.
+    #[must_use]
+    pub fn behaving(mut self, behaviour: Behaviour) -> SoftwarePassport {
+        self.random = Random::new(behaviour.seed);
+        behaviour.attacks.iter().for_each(|attack| attack.spoil(&mut self.personalisation.files));
+        self.behaviour = behaviour;
+        self
     }
 
     /// The same passport with one more oddity.
     #[must_use]
     pub fn with_oddity(mut self, oddity: Oddity) -> SoftwarePassport {
-        self.oddities.push(oddity);
+        self.behaviour.oddities.push(oddity);
         self
     }
 
-    /// Answer to reset: of a contactless chip behind a PC/SC reader (PC/SC part 3 §3.1.3.2.3), with no
-    /// historical bytes.
+    /// The same passport with one more attack.
+    #[must_use]
+    pub fn with_attack(mut self, attack: Attack) -> SoftwarePassport {
+        attack.spoil(&mut self.personalisation.files);
+        self.behaviour.attacks.push(attack);
+        self
+    }
+
+    /// Answer to reset of a contactless chip behind a PC/SC reader (PC/SC part 3 §3.1.3.2.3). Its historical bytes
+    /// say that files are selected by identifier and short identifier, and whether the chip knows command
+    /// chaining, extended length and EF.ATR/INFO (ISO/IEC 7816-4 §12.1.1).
     pub fn atr(&self) -> Vec<u8> {
-        vec![0x3B, 0x80, 0x80, 0x01, 0x01]
+        let info = self.personalisation.files.contains_key(&FileId::AtrInfo);
+        let extended = !self.oddities().has(Oddity::ShortLengthOnly);
+        let lengths = 0x80 | u8::from(extended) << 6 | u8::from(info) << 5;
+        let mut atr = vec![0x3B, 0x85, 0x80, 0x01, 0x80, 0x73, 0x94, 0x21, lengths];
+        atr.push(atr.iter().skip(1).fold(0, |sum, byte| sum ^ byte));
+        atr
     }
 
     /// As if newly put into the field: application, session and current file are forgotten.
@@ -111,212 +128,178 @@ impl SoftwarePassport {
         self.failed_attempts
     }
 
-    /// Answers one command APDU.
+    /// Answers one command APDU. No bytes are the answer of a chip that has left the field.
     pub fn answer(&mut self, command: &[u8]) -> Vec<u8> {
-        let Some(command) = take_apart(command) else { return bare(WRONG_LENGTH) };
-        if command.extended && self.has(Oddity::ShortLengthOnly) {
-            return bare(WRONG_LENGTH);
+        self.exchange(command).answer.unwrap_or_default()
+    }
+
+    /// Answers one command APDU and says how long that takes.
+    pub fn exchange(&mut self, command: &[u8]) -> Exchange {
+        self.exchanges = self.exchanges.saturating_add(1);
+        if self.attacked(&Attack::TagLost(self.exchanges)) {
+            self.reset();
+            return Exchange { answer: None, took: Duration::ZERO };
         }
-        if command.cla & 0x0C == 0x0C {
-            return self.answer_protected(&command);
+        let answer = self.respond(command);
+        let bytes = command.len() + answer.len();
+        let took = self.behaviour.timing.map_or(Duration::ZERO, |timing| timing.of_exchange(bytes));
+        Exchange { answer: Some(answer), took }
+    }
+
+    fn respond(&mut self, bytes: &[u8]) -> Vec<u8> {
+        if bytes.len() > self.behaviour.limits.largest_command {
+            return bare(status::WRONG_LENGTH);
         }
-        // A command in the clear ends secure messaging (Doc 9303-11 §9.8.1).
-        self.state.session = None;
-        let (data, status) = self.carry_out(&command);
-        [data.as_slice(), &status.to_be_bytes()].concat()
+        let Some(command) = take_apart(bytes) else { return bare(status::WRONG_LENGTH) };
+        if command.extended && self.oddities().has(Oddity::ShortLengthOnly) {
+            return bare(status::WRONG_LENGTH);
+        }
+        let answer = if command.cla & 0x0C == 0x0C {
+            self.answer_protected(&command)
+        } else {
+            // A command in the clear ends secure messaging (Doc 9303-11 §9.8.1).
+            self.state.session = None;
+            let (data, status) = self.carry_out(command);
+            [data.as_slice(), &status.to_be_bytes()].concat()
+        };
+        if let Some(next) = self.state.next_session.take() {
+            self.state.session = Some(next);
+        }
+        answer
     }
 
     fn answer_protected(&mut self, command: &CommandIn) -> Vec<u8> {
-        let Some(mut session) = self.state.session.take() else { return bare(SECURE_MESSAGING_WRONG) };
-        let Some(opened) = session.open(command) else { return bare(SECURE_MESSAGING_WRONG) };
-        let bare_beyond = self.oddities.iter().find_map(|oddity| match oddity {
-            Oddity::BareRefusalBeyond(most) => Some(*most),
-            _ => None,
-        });
-        if bare_beyond.is_some_and(|most| opened.wanted > most) {
+        let wrong = bare(status::SECURE_MESSAGING_WRONG);
+        let Some(mut session) = self.state.session.take() else { return wrong };
+        let Some(opened) = session.open(command) else { return wrong };
+        if self.oddities().refuses_barely(command, &opened) {
             session.uncount();
             self.state.session = Some(session);
-            return bare(WRONG_LENGTH);
+            return bare(status::WRONG_LENGTH);
         }
         self.state.session = Some(session);
-        let (data, status) = self.carry_out(&opened);
-        let Some(session) = self.state.session.as_mut() else { return bare(SECURE_MESSAGING_WRONG) };
-        // A short command has room for 256 bytes of answer: status, MAC, and the cryptogram in whole
-        // blocks with its tag, length and padding indicator.
-        let room = if command.extended { LARGEST_ANSWER } else { 231 };
-        match data.len() > room {
-            true => session.protect(opened.ins, &[], WRONG_LENGTH),
-            false => session.protect(opened.ins, &data, status),
-        }
-    }
-
-    fn carry_out(&mut self, command: &CommandIn) -> Plain {
-        let done = match (command.ins, command.p1) {
-            (0xA4, 0x04) => self.select_application(&command.data),
-            (0xA4, 0x02) => self.select_file(&command.data),
-            (0x84, _) => return self.challenge(command.wanted),
-            (0x82, _) => return self.authenticate(&command.data),
-            (0xB0 | 0xB1, _) => return self.read(command),
-            _ => NO_INSTRUCTION,
+        let ins = opened.ins;
+        let (data, status) = self.carry_out(opened);
+        let Some(session) = self.state.session.as_mut() else { return wrong };
+        let short = !command.extended && data.len() > session.short_room();
+        let answer = match short {
+            true => session.protect(ins, &[], status::WRONG_LENGTH),
+            false => session.protect(ins, &data, status),
         };
-        (Vec::new(), done)
+        self.spoil(answer, &data, status)
     }
 
-    fn select_application(&mut self, name: &[u8]) -> u16 {
-        if name != APPLICATION {
-            return NOT_FOUND;
-        }
-        self.state = State { application: true, ..State::default() };
-        OK
-    }
-
-    fn select_file(&mut self, identifier: &[u8]) -> u16 {
-        let Ok(identifier) = <[u8; 2]>::try_from(identifier) else { return WRONG_DATA };
-        if !self.may_read() {
-            return ACCESS_DENIED;
-        }
-        let file = FileId::of_identifier(u16::from_be_bytes(identifier));
-        self.state.current = file.filter(|file| self.personalisation.files.contains_key(file));
-        if self.state.current.is_some() { OK } else { NOT_FOUND }
-    }
-
-    fn challenge(&mut self, wanted: usize) -> Plain {
-        if self.has(Oddity::NoAccessControl) {
-            return (Vec::new(), NO_INSTRUCTION);
-        }
-        if !self.state.application {
-            return (Vec::new(), CONDITIONS);
-        }
-        if wanted != 8 {
-            return (Vec::new(), WRONG_LENGTH);
-        }
-        let nonce = self.draw();
-        self.state.challenge = Some(nonce);
-        (nonce.to_vec(), OK)
-    }
-
-    /// Mutual authentication, Doc 9303-11 §4.3.2.
-    fn authenticate(&mut self, token: &[u8]) -> Plain {
-        let Some(own_nonce) = self.state.challenge.take() else { return (Vec::new(), CONDITIONS) };
-        let Some((cryptogram, mac)) = token.split_at_checked(32).filter(|(_, mac)| mac.len() == 8) else {
-            return (Vec::new(), WRONG_LENGTH);
-        };
-        let mut encryption = Keys::derive(&self.key_seed, 1);
-        let mut authentication = Keys::derive(&self.key_seed, 2);
-        let plain = encryption.decrypt(cryptogram);
-        let terminal_nonce: Option<[u8; 8]> = plain.first_chunk().copied();
-        let (Some(terminal_nonce), Some(echo), Some(terminal_seed)) =
-            (terminal_nonce, plain.get(8..16), plain.get(16..32))
-        else {
-            return (Vec::new(), WRONG_LENGTH);
-        };
-        if authentication.mac(cryptogram) != mac || echo != own_nonce {
-            self.failed_attempts += 1;
-            return (Vec::new(), NOT_AUTHENTICATED);
-        }
-        let own_seed = [self.draw(), self.draw()].concat();
-        let seed: Vec<u8> = own_seed.iter().zip(terminal_seed).map(|(own, other)| own ^ other).collect();
-        let plain = [own_nonce.as_slice(), &terminal_nonce, &own_seed].concat();
-        let mut answer = encryption.encrypt(&plain);
-        answer.extend(authentication.mac(&answer));
-        self.state.session = Some(CardSession::new(&seed, own_nonce, terminal_nonce));
-        (answer, OK)
-    }
-
-    /// READ BINARY with the offset in the parameters, with a short file identifier, or with the offset
-    /// in a data object.
-    fn read(&mut self, command: &CommandIn) -> Plain {
-        let refuse = |status| (Vec::new(), status);
-        if !self.may_read() {
-            return refuse(ACCESS_DENIED);
-        }
-        let odd = command.ins == 0xB1;
-        let offset = match (odd, command.p1 & 0x80 != 0) {
-            (true, _) => match offset_object(&command.data) {
-                Some(offset) => offset,
-                None => return refuse(WRONG_DATA),
-            },
-            (false, true) => {
-                let file = FileId::of_identifier(0x0100 | u16::from(command.p1 & 0x1F));
-                match file.filter(|file| self.personalisation.files.contains_key(file)) {
-                    Some(file) => self.state.current = Some(file),
-                    None => return refuse(NOT_FOUND),
+    /// What attacks make of a protected answer.
+    fn spoil(&mut self, answer: Vec<u8>, data: &[u8], status: Status) -> Vec<u8> {
+        self.protected = self.protected.saturating_add(1);
+        let last = std::mem::replace(&mut self.last_protected, answer.clone());
+        for attack in &self.behaviour.attacks {
+            match *attack {
+                Attack::WrongMac(from) if self.protected >= from => {
+                    let mut answer = answer;
+                    // The last byte before the status word is the MAC's.
+                    let place = answer.len().checked_sub(3);
+                    if let Some(byte) = place.and_then(|place| answer.get_mut(place)) {
+                        *byte ^= 0x01;
+                    }
+                    return answer;
                 }
-                usize::from(command.p2)
+                Attack::ReplayedAnswer(from) if self.protected >= from => {
+                    self.last_protected.clone_from(&last);
+                    return last;
+                }
+                Attack::UnprotectedAnswer(from) if self.protected >= from => {
+                    return [data, &status.to_be_bytes()].concat();
+                }
+                _ => {}
             }
-            (false, false) => usize::from(u16::from_be_bytes([command.p1, command.p2])),
-        };
-        let Some(content) = self.state.current.and_then(|file| self.personalisation.files.get(&file)) else {
-            return refuse(NO_CURRENT_FILE);
-        };
-        if let Some(refusal) = self.length_refused(command.wanted) {
-            return refuse(refusal);
         }
-        let Some(rest) = content.get(offset..).filter(|rest| !rest.is_empty()) else {
-            return refuse(WRONG_OFFSET);
+        answer
+    }
+
+    fn carry_out(&mut self, command: CommandIn) -> (Vec<u8>, Status) {
+        let answer = match self.assemble(command) {
+            Ok(Some(command)) => self.perform(&command),
+            Ok(None) => Ok((Vec::new(), status::OK)),
+            Err(refusal) => Err(refusal),
         };
-        // The data object around the bytes counts as wanted too.
-        let room = command.wanted.min(LARGEST_ANSWER) - if odd { wrapping(command.wanted) } else { 0 };
-        let piece: Vec<u8> = rest.iter().take(room).copied().collect();
-        let status = if piece.len() < room { END_OF_FILE } else { OK };
-        (if odd { wrapped(&piece) } else { piece }, status)
-    }
-
-    fn length_refused(&self, wanted: usize) -> Option<u16> {
-        if wanted == 0 {
-            return Some(WRONG_LENGTH);
+        match answer {
+            Ok((data, _)) if data.len() > self.behaviour.limits.largest_answer => {
+                (Vec::new(), status::WRONG_LENGTH)
+            }
+            Ok(answer) => answer,
+            Err(refusal) => (Vec::new(), refusal),
         }
-        self.oddities.iter().find_map(|oddity| match oddity {
-            Oddity::LargestRead(most) if wanted > *most => Some(WRONG_LENGTH),
-            Oddity::OffersLength(most) if wanted > usize::from(*most) => Some(0x6C00 | u16::from(*most)),
-            _ => None,
-        })
     }
 
-    fn may_read(&self) -> bool {
-        self.state.application && (self.state.session.is_some() || self.has(Oddity::NoAccessControl))
+    /// Puts chained commands together (ISO/IEC 7816-4 §5.3.3); `None` while more must come. The chain of GENERAL
+    /// AUTHENTICATE commands is the protocol's own: each is answered as soon as its data object is whole.
+    fn assemble(&mut self, mut command: CommandIn) -> Result<Option<CommandIn>, Status> {
+        if let Some((ins, mut data)) = self.state.chain.take()
+            && ins == command.ins
+        {
+            if data.len() + command.data.len() > MAX_CHAIN {
+                return Err(status::WRONG_LENGTH);
+            }
+            data.append(&mut command.data);
+            command.data = data;
+        }
+        let last = command.cla & 0x10 == 0 || command.ins == 0x86 && first(&command.data).is_some();
+        if last {
+            return Ok(Some(command));
+        }
+        self.state.chain = Some((command.ins, command.data));
+        Ok(None)
     }
 
-    fn has(&self, oddity: Oddity) -> bool {
-        self.oddities.contains(&oddity)
+    fn perform(&mut self, command: &CommandIn) -> Answer {
+        let with_length = matches!(command.ins, 0xA4 | 0x22) && command.wanted > 0;
+        if with_length && self.oddities().has(Oddity::RefusesLengthOnSelect) {
+            return Err(status::WRONG_LENGTH);
+        }
+        let access = self.access();
+        let oddities = Oddities(&self.behaviour.oddities);
+        let files = &self.personalisation.files;
+        match (command.ins, command.p1, command.p2) {
+            (0xA4, ..) => match self.state.standing.select(command, files, access, &oddities) {
+                status::OK => Ok((Vec::new(), status::OK)),
+                refusal => Err(refusal),
+            },
+            (0xB0 | 0xB1, ..) => {
+                let endless = |attack: &Attack| matches!(attack, Attack::EndlessFile(_));
+                let endless = self.behaviour.attacks.iter().any(endless).then_some(FileId::Dg(2));
+                self.state.standing.read(command, files, access, endless, &oddities)
+            }
+            (0x84, ..) => self.challenge(command.wanted),
+            (0x82, ..) => self.basic_access(&command.data),
+            (0x22, 0xC1, 0xA4) => self.choose_pace(&command.data),
+            (0x22, 0x41, 0xA4) => self.choose_chip_authentication(&command.data),
+            (0x22, 0x41, 0xA6) => self.transform_keys(&command.data),
+            (0x22, ..) => Err(status::WRONG_PARAMETERS),
+            (0x86, ..) => self.general_authenticate(&command.data),
+            (0x88, ..) => self.sign(&command.data, command.wanted),
+            _ => Err(status::NO_INSTRUCTION),
+        }
     }
 
-    /// The next random number of this card.
-    fn draw(&mut self) -> [u8; 8] {
-        let input = [self.seed.to_be_bytes(), self.drawn.to_be_bytes()].concat();
-        self.drawn += 1;
-        let [a, b, c, d, e, f, g, h, ..] = sha256(&input);
-        [a, b, c, d, e, f, g, h]
+    pub(super) fn access(&self) -> Access {
+        let free = self.oddities().has(Oddity::NoAccessControl);
+        if self.state.session.is_some() || free { Access::Open } else { Access::Shut }
+    }
+
+    pub(super) fn oddities(&self) -> Oddities<'_> {
+        Oddities(&self.behaviour.oddities)
+    }
+
+    pub(super) fn attacked(&self, attack: &Attack) -> bool {
+        self.behaviour.attacks.contains(attack)
+    }
+
+    pub(super) fn file(&self, file: FileId) -> &[u8] {
+        self.personalisation.files.get(&file).map(Vec::as_slice).unwrap_or_default()
     }
 }
 
-fn bare(status: u16) -> Vec<u8> {
+fn bare(status: Status) -> Vec<u8> {
     status.to_be_bytes().to_vec()
-}
-
-/// The offset in data object 54.
-fn offset_object(data: &[u8]) -> Option<usize> {
-    let (&[tag, length], offset) = data.split_first_chunk::<2>()?;
-    let whole = tag == 0x54 && usize::from(length) == offset.len() && (1..=4).contains(&length);
-    whole.then(|| offset.iter().fold(0, |all, byte| all << 8 | usize::from(*byte)))
-}
-
-/// Bytes of tag and length of data object 53 within an answer of so many bytes.
-fn wrapping(answer: usize) -> usize {
-    match answer {
-        0..=1 => answer,
-        2..=0x81 => 2,
-        0x82..=0x102 => 3,
-        _ => 4,
-    }
-}
-
-fn wrapped(piece: &[u8]) -> Vec<u8> {
-    let length = piece.len() as u16;
-    let header = match length {
-        0..=0x7F => vec![0x53, length as u8],
-        0x80..=0xFF => vec![0x53, 0x81, length as u8],
-        _ => [&[0x53, 0x82], length.to_be_bytes().as_slice()].concat(),
-    };
-    [header.as_slice(), piece].concat()
 }

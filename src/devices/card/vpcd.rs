@@ -3,9 +3,9 @@
 //!
 //! The reader listens on TCP; the card connects. Each message is its length in two bytes, high byte
 //! first, and so many bytes. From the reader, one byte is an order, more are a command APDU. Only a
-//! command and the order for the answer to reset are answered.
+//! command and the order for the answer to reset are answered, after the time that the card says it takes.
 
-use super::SoftwarePassport;
+use super::{Exchange, SoftwarePassport};
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpStream, ToSocketAddrs};
 use std::thread::{self, JoinHandle};
@@ -78,7 +78,13 @@ fn serve(mut stream: &TcpStream, passport: &mut SoftwarePassport) -> io::Result<
             }
             [GIVE_ATR] => passport.atr(),
             [] | [_] => continue,
-            command => passport.answer(command),
+            command => {
+                let Exchange { answer, took } = passport.exchange(command);
+                thread::sleep(took);
+                // A card that has left the field leaves the connection.
+                let Some(answer) = answer else { return Ok(()) };
+                answer
+            }
         };
         let length = u16::try_from(answer.len()).map_err(io::Error::other)?;
         stream.write_all(&[length.to_be_bytes().as_slice(), &answer].concat())?;

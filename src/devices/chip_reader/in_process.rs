@@ -112,15 +112,16 @@ struct InProcessCard {
 
 impl Card for InProcessCard {
     fn transmit(&mut self, command: &[u8]) -> Result<Vec<u8>, CardFault> {
-        let (answer, time) = {
+        let (exchange, time) = {
             let mut field = self.shared.field();
             let time = field.time;
             let present = field.changes == self.change;
             let passport = field.passport.as_mut().filter(|_| present).ok_or(CardFault::Removed)?;
-            (passport.answer(command), time)
+            (passport.exchange(command), time)
         };
+        let answer = exchange.answer.ok_or(CardFault::Removed)?;
         let bytes = u32::try_from(command.len() + answer.len()).unwrap_or(u32::MAX);
-        let takes = time.per_command.saturating_add(time.per_byte.saturating_mul(bytes));
+        let takes = time.per_command.saturating_add(time.per_byte.saturating_mul(bytes)) + exchange.took;
         if !takes.is_zero() {
             thread::sleep(takes);
         }

@@ -19,16 +19,18 @@ const ANSWER_LIMIT: Duration = Duration::from_secs(10);
 const CONNECT_LIMIT: Duration = Duration::from_secs(5);
 /// Longest time for a card to be let go.
 const RELEASE_LIMIT: Duration = Duration::from_secs(1);
+/// How long a card that has left the field is waited for.
+const RETURN_PATIENCE: Duration = Duration::from_secs(1);
 /// Between two attempts to find service or reader.
 const RETRY: Duration = Duration::from_millis(500);
-/// Most cards whose threads may be alive at once.
-const MAX_THREADS: usize = 4;
+/// Most references to the count of threads: the reader's, and two for each of four cards.
+const MAX_THREADS: usize = 9;
 
 /// A PC/SC reader.
 pub struct PcscReader {
     name: Option<String>,
     context: Option<Context>,
-    /// One clone for each card's thread.
+    /// One clone for each card, and one for its thread.
     threads: Arc<()>,
 }
 
@@ -84,20 +86,7 @@ impl PcscReader {
             let _ = context.get_status_change(left(deadline), &mut plugged);
             return Err(CardFault::Reader("no chip reader is connected".to_owned()));
         };
-        let mut state = [ReaderState::new(reader.clone(), State::UNAWARE)];
-        // Ends: each turn waits for a change, at most until the deadline.
-        loop {
-            match context.get_status_change(left(deadline), &mut state) {
-                Ok(()) => {}
-                Err(Error::Timeout) => return Ok(None),
-                Err(error) => return Err(fault(error)),
-            }
-            let [now] = &mut state;
-            match (field(now.event_state())?, filled) {
-                (Field::Filled, true) | (Field::Empty, false) => return Ok(Some(reader)),
-                _ => now.sync_current_state(),
-            }
-        }
+        Ok(await_field(&context, &reader, filled, deadline)?.then_some(reader))
     }
 
     fn pick(&self, readers: Vec<CString>) -> Option<CString> {
@@ -138,6 +127,29 @@ impl ChipReader for PcscReader {
     }
 }
 
+/// Waits until this reader's field is filled or empty as wished; `false` when the deadline came first.
+fn await_field(
+    context: &Context,
+    reader: &CStr,
+    filled: bool,
+    deadline: Instant,
+) -> Result<bool, CardFault> {
+    let mut state = [ReaderState::new(reader, State::UNAWARE)];
+    // Ends: each turn waits for a change, at most until the deadline.
+    loop {
+        match context.get_status_change(left(deadline), &mut state) {
+            Ok(()) => {}
+            Err(Error::Timeout) => return Ok(false),
+            Err(error) => return Err(fault(error)),
+        }
+        let [now] = &mut state;
+        match (field(now.event_state())?, filled) {
+            (Field::Filled, true) | (Field::Empty, false) => return Ok(true),
+            _ => now.sync_current_state(),
+        }
+    }
+}
+
 fn left(deadline: Instant) -> Duration {
     deadline.saturating_duration_since(Instant::now())
 }
@@ -165,20 +177,30 @@ struct PcscCard {
     /// `None` once the card is lost: a late answer must never be taken for the next command's.
     commands: Option<SyncSender<Vec<u8>>>,
     answers: Receiver<Result<Vec<u8>, CardFault>>,
+    /// What it takes to connect again.
+    context: Context,
+    reader: CString,
+    threads: Arc<()>,
 }
 
 impl PcscCard {
-    fn connect(context: Context, reader: CString, thread: Arc<()>) -> Result<PcscCard, CardFault> {
+    fn connect(context: Context, reader: CString, threads: Arc<()>) -> Result<PcscCard, CardFault> {
         let (commands, to_send) = sync_channel(1);
         let (answer, answers) = sync_channel(1);
+        let card = PcscCard {
+            commands: Some(commands),
+            answers,
+            context: context.clone(),
+            reader: reader.clone(),
+            threads: threads.clone(),
+        };
         thread::Builder::new()
             .name("chip".to_owned())
             .spawn(move || {
                 serve(&context, &reader, &to_send, &answer);
-                drop(thread);
+                drop(threads);
             })
             .map_err(|error| CardFault::Reader(error.to_string()))?;
-        let card = PcscCard { commands: Some(commands), answers };
         card.receive(CONNECT_LIMIT).map(|_| card)
     }
 
@@ -201,13 +223,32 @@ impl Card for PcscCard {
         }
         answer
     }
+
+    fn reset(&mut self) -> Result<(), CardFault> {
+        self.release();
+        let deadline = Instant::now() + RETURN_PATIENCE;
+        if !await_field(&self.context, &self.reader, true, deadline)? {
+            return Err(CardFault::Removed);
+        }
+        if Arc::strong_count(&self.threads) > MAX_THREADS {
+            return Err(CardFault::Reader("the driver does not answer".to_owned()));
+        }
+        *self = PcscCard::connect(self.context.clone(), self.reader.clone(), self.threads.clone())?;
+        Ok(())
+    }
+}
+
+impl PcscCard {
+    /// Ends the thread, which resets the card, and waits a moment for it, so that the reader is free.
+    fn release(&mut self) {
+        self.commands = None;
+        while self.answers.recv_timeout(RELEASE_LIMIT).is_ok() {}
+    }
 }
 
 impl Drop for PcscCard {
-    /// Ends the thread and waits a moment for it, so that the reader is free for the next card.
     fn drop(&mut self) {
-        self.commands = None;
-        while self.answers.recv_timeout(RELEASE_LIMIT).is_ok() {}
+        self.release();
     }
 }
 

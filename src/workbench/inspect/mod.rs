@@ -1,4 +1,5 @@
 //! `egate inspect …`: one thing at a time, and everything that the gate finds in it.
+pub mod chip;
 pub mod masterlist;
 pub mod mrz;
 mod paint;
