@@ -20,5 +20,5 @@ pub mod mrz_reader;
 pub mod screen;
 pub mod serial;
 
-pub use chip_reader::{AnswerTime, CardSlot, Exchange, InProcessReader, PcscReader, RecordedCard, read_chip};
+pub use chip_reader::{CardSlot, Exchange, InProcessReader, PcscReader, RecordedCard, read_chip};
 pub use contract::*;

@@ -2,8 +2,10 @@
 //! certificate. Devices are noted by their own threads.
 
 use super::conditions::Conditions;
+use super::inputs::Faculties;
 use crate::outbox::{CentralClient, Outbox};
 use crate::policy::Condition;
+use crate::trust::TrustStore;
 use anyhow::{Context, ensure};
 use jiff::{SignedDuration, Timestamp};
 use openssl::asn1::Asn1Time;
@@ -16,6 +18,8 @@ use tokio::task::JoinHandle;
 
 /// From one look to the next.
 const RHYTHM: Duration = Duration::from_secs(5);
+/// The same while central is away: its return is to be seen at once.
+const RHYTHM_AWAY: Duration = Duration::from_secs(1);
 /// How long central may take to say that it is there.
 const CENTRAL_PATIENCE: Duration = Duration::from_secs(3);
 /// Free space below which no outcome is sure to find room: some hundred referred passages.
@@ -38,6 +42,7 @@ pub(super) struct Surveyed {
     pub central: CentralClient,
     /// The lane's client certificate, PEM.
     pub certificate: String,
+    pub faculties: Arc<Faculties>,
 }
 
 /// The running monitor; it ends with its lane.
@@ -54,19 +59,22 @@ pub(super) fn start(surveyed: Surveyed, conditions: Conditions) -> Monitor {
     Monitor(tokio::spawn(async move {
         let mut clock = ClockWatch::new(Timestamp::now(), Instant::now());
         loop {
-            let reached = tokio::time::timeout(CENTRAL_PATIENCE, surveyed.central.health()).await;
-            let central = match reached {
+            let answer = tokio::time::timeout(CENTRAL_PATIENCE, surveyed.central.health()).await;
+            let central = match answer {
                 Ok(answer) => answer.map_err(anyhow::Error::from),
                 Err(_) => Err(anyhow::anyhow!("no answer in time")),
             };
+            let reached = central.is_ok();
             note(&conditions, Condition::CentralUnreachable, "central", central);
             note(&conditions, Condition::ClockWrong, "clock", clock.look(Timestamp::now(), Instant::now()));
             note(&conditions, Condition::DiskNearlyFull, "disk", disk(&surveyed.outbox_path));
             note(&conditions, Condition::DiskNearlyFull, "queue", queue(&surveyed.outbox));
             let certificate = certificate(&surveyed.certificate);
             note(&conditions, Condition::CertificateExpiring, "certificate", certificate);
+            let trust = surveyed.faculties.trust.current();
+            note(&conditions, Condition::TrustStoreOld, "trust store", trust_age(&trust, Timestamp::now()));
             conditions.looked();
-            tokio::time::sleep(RHYTHM).await;
+            tokio::time::sleep(if reached { RHYTHM } else { RHYTHM_AWAY }).await;
         }
     }))
 }
@@ -109,6 +117,12 @@ fn queue(outbox: &Mutex<Outbox>) -> anyhow::Result<()> {
     let free = filling.most.saturating_sub(filling.used);
     let least = filling.most / 100 * QUEUE_FREE_LEAST;
     ensure!(free >= least, "{} of {} bytes wait for central", filling.used, filling.most);
+    Ok(())
+}
+
+fn trust_age(store: &TrustStore, now: Timestamp) -> anyhow::Result<()> {
+    let days = store.age(now).as_hours() / 24;
+    ensure!(!store.is_too_old(now), "{days} days old; put newer lists into the trust folder");
     Ok(())
 }
 

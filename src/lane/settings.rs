@@ -253,19 +253,21 @@ impl Lane {
         let central = client(url, &kit)?;
         let path = outbox.to_owned();
         let outbox = Arc::new(Mutex::new(Outbox::open(outbox, name, kit.record_key, OUTBOX_BYTES_MOST)?));
+        let faculties = Arc::new(faculties);
         let conditions = Conditions::default();
         let surveyed = Surveyed {
             outbox_path: path,
             outbox: outbox.clone(),
             central: central.clone(),
             certificate: kit.certificate_pem.clone(),
+            faculties: faculties.clone(),
         };
         let monitor = monitor::start(surveyed, conditions.clone());
         let uploader = Uploader::start(central.clone(), outbox.clone(), back_off);
         let lane = Lane {
             name: name.to_owned(),
             profile: Arc::new(profile),
-            faculties: Arc::new(faculties),
+            faculties,
             outbox,
             appended: uploader.wake(),
             central,

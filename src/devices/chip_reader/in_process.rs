@@ -7,15 +7,6 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-/// How long answers take, so that a demonstration goes at a chip's pace.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct AnswerTime {
-    /// For each command.
-    pub per_command: Duration,
-    /// For each byte of command and answer: 75 µs at 106 kbit/s, 9.4 µs at 848 kbit/s.
-    pub per_byte: Duration,
-}
-
 /// How long a chip that has left the field is waited for.
 const RETURN_PATIENCE: Duration = Duration::from_millis(500);
 
@@ -24,7 +15,6 @@ struct Field {
     passport: Option<SoftwarePassport>,
     /// Rises with every change, so that a card taken away and put back is another one.
     changes: u64,
-    time: AnswerTime,
 }
 
 #[derive(Default)]
@@ -62,11 +52,6 @@ impl CardSlot {
     /// the next is not.
     pub fn remove(&self) -> Option<SoftwarePassport> {
         self.change(None)
-    }
-
-    /// Sets how long answers take from now on.
-    pub fn set_answer_time(&self, time: AnswerTime) {
-        self.0.field().time = time;
     }
 
     fn change(&self, passport: Option<SoftwarePassport>) -> Option<SoftwarePassport> {
@@ -112,20 +97,16 @@ struct InProcessCard {
 
 impl Card for InProcessCard {
     fn transmit(&mut self, command: &[u8]) -> Result<Vec<u8>, CardFault> {
-        let (exchange, time) = {
+        let exchange = {
             let mut field = self.shared.field();
-            let time = field.time;
             let present = field.changes == self.change;
             let passport = field.passport.as_mut().filter(|_| present).ok_or(CardFault::Removed)?;
-            (passport.exchange(command), time)
+            passport.exchange(command)
         };
-        let answer = exchange.answer.ok_or(CardFault::Removed)?;
-        let bytes = u32::try_from(command.len() + answer.len()).unwrap_or(u32::MAX);
-        let takes = time.per_command.saturating_add(time.per_byte.saturating_mul(bytes)) + exchange.took;
-        if !takes.is_zero() {
-            thread::sleep(takes);
+        if !exchange.took.is_zero() {
+            thread::sleep(exchange.took);
         }
-        Ok(answer)
+        exchange.answer.ok_or(CardFault::Removed)
     }
 
     fn reset(&mut self) -> Result<(), CardFault> {

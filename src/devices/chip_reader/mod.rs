@@ -3,7 +3,7 @@ mod in_process;
 mod pcsc;
 mod recorded;
 
-pub use in_process::{AnswerTime, CardSlot, InProcessReader};
+pub use in_process::{CardSlot, InProcessReader};
 pub use pcsc::PcscReader;
 pub use recorded::{Exchange, RecordedCard};
 

@@ -128,12 +128,7 @@ impl ChipReader for PcscReader {
 }
 
 /// Waits until this reader's field is filled or empty as wished; `false` when the deadline came first.
-fn await_field(
-    context: &Context,
-    reader: &CStr,
-    filled: bool,
-    deadline: Instant,
-) -> Result<bool, CardFault> {
+fn await_field(context: &Context, reader: &CStr, filled: bool, deadline: Instant) -> Result<bool, CardFault> {
     let mut state = [ReaderState::new(reader, State::UNAWARE)];
     // Ends: each turn waits for a change, at most until the deadline.
     loop {

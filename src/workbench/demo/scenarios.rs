@@ -1,6 +1,7 @@
 //! What the demonstration plays: who comes with which document, what is done, and what must come out.
 
 use crate::check::Reason;
+use crate::devices::card::Attack;
 use crate::passage::Ending;
 use crate::workbench::issue::Defect;
 
@@ -54,6 +55,8 @@ pub struct Scenario {
     pub presented: Presented,
     /// Of the document.
     pub defect: Defect,
+    /// Of the chip: what it does that a genuine one does not.
+    pub chip: &'static [Attack],
     /// Of the traveller.
     pub conduct: Conduct,
     /// Of central.
@@ -71,6 +74,7 @@ const GOOD: Scenario = Scenario {
     title: "holder with own passport",
     presented: Presented::Holder,
     defect: Defect::None,
+    chip: &[],
     conduct: Conduct::Straight,
     central: CentralIs::There,
     ending: Ending::Admitted,
@@ -81,7 +85,7 @@ const GOOD: Scenario = Scenario {
 const REFERRED: Scenario = Scenario { ending: Ending::Referred, ..GOOD };
 
 /// The passages in order.
-pub const SCENARIOS: [Scenario; 13] = [
+pub const SCENARIOS: [Scenario; 14] = [
     GOOD,
     Scenario {
         number: 2,
@@ -179,6 +183,14 @@ pub const SCENARIOS: [Scenario; 13] = [
         title: "a screen before the camera",
         presented: Presented::Screen,
         reasons: &[Reason::PresentationAttack],
+        ..REFERRED
+    },
+    Scenario {
+        number: 14,
+        key: "copied-chip",
+        title: "a copy of the chip, all files genuine",
+        chip: &[Attack::CloneWithoutChipAuthentication, Attack::CloneWithoutActiveAuthentication],
+        reasons: &[Reason::ChipAuthenticationFailed],
         ..REFERRED
     },
 ];

@@ -7,17 +7,18 @@ use super::traveller::{Luggage, Surroundings};
 use super::watch::{Passed, Watch};
 use crate::central::store::Role;
 use crate::central::{Central, CentralSettings, ConsoleSettings, LanesSettings, RunningCentral, enrol};
+use crate::devices::InProcessReader;
 use crate::devices::camera::StageCamera;
+use crate::devices::card::{Behaviour, BitRate, Timing};
 use crate::devices::gate::{FloorSettings, GateSettings, GateSimulator, ModbusGate};
 use crate::devices::mrz_reader::{FramingProfile, MrzReaderSettings, MrzSender, SerialMrzReader};
 use crate::devices::screen::ScreenServer;
-use crate::devices::{AnswerTime, InProcessReader};
 use crate::document::Mrz;
 use crate::face::InferenceSettings;
-use crate::lane::{Connection, Equipment, Faculties, Lane, run};
+use crate::lane::{Conditions, Connection, Equipment, Faculties, Lane, run};
 use crate::outbox::{BackOff, LaneKit, Outbox, RunningUploader};
 use crate::policy::Profile;
-use crate::workbench::issue::{DocumentOrder, IssuedDocument, TestCountry};
+use crate::workbench::issue::{ChipPlan, DocumentKind, DocumentOrder, IssuedDocument, TestCountry};
 use anyhow::{Context, bail};
 use jiff::Timestamp;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -36,8 +37,7 @@ const LOOPBACK: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCA
 /// The simulated camera's rate.
 const FRAMES_PER_SECOND: f64 = 15.0;
 /// A chip at 424 kbit/s: time for each exchange and each byte.
-const CHIP_PACE: AnswerTime =
-    AnswerTime { per_command: Duration::from_millis(8), per_byte: Duration::from_micros(24) };
+const CHIP_PACE: Timing = Timing { per_command_us: 8_000, kbit_per_s: BitRate::Kbit424 };
 /// How long a passage may take from the traveller's exit to its recorded end.
 const END_PATIENCE: Duration = Duration::from_secs(60);
 /// How long the outbox may take to empty itself once central is back.
@@ -74,6 +74,8 @@ pub struct Stage {
     people: People,
     passages: Receiver<Passed>,
     documents: u32,
+    conditions: Conditions,
+    chip_pace: Timing,
     stop: watch::Sender<bool>,
     lane: JoinHandle<anyhow::Result<()>>,
     uploader: RunningUploader,
@@ -116,10 +118,6 @@ impl Stage {
         })?;
         let lines = MrzSender::start(FramingProfile::default())?;
         let (chip_reader, slot) = InProcessReader::new();
-        slot.set_answer_time(AnswerTime {
-            per_command: CHIP_PACE.per_command.div_f32(settings.speed),
-            per_byte: CHIP_PACE.per_byte.div_f32(settings.speed),
-        });
         let (camera, before_camera) = StageCamera::new(FRAMES_PER_SECOND);
         let (screen, screen_address) = runtime.block_on(ScreenServer::start(LOOPBACK))?;
         let equipment = Equipment {
@@ -138,6 +136,7 @@ impl Stage {
             Lane::connect(LANE, profile_at_speed(settings.speed), faculties, &outbox, connection)
         })?;
         let (outbox, faculties) = (lane.outbox.clone(), lane.faculties.clone());
+        let conditions = lane.conditions.clone();
         let (observer, passages) = Watch::new(lane.profile.clone(), trust);
         let (stop, stopped) = watch::channel(false);
         let lane = runtime.spawn(run(lane, equipment, Box::new(observer), stopped));
@@ -156,6 +155,11 @@ impl Stage {
             people,
             passages,
             documents: 0,
+            conditions,
+            chip_pace: Timing {
+                per_command_us: (CHIP_PACE.per_command_us as f32 / settings.speed) as u32,
+                ..CHIP_PACE
+            },
             stop,
             lane,
             uploader,
@@ -189,7 +193,13 @@ impl Stage {
     pub fn play(&mut self, scenario: &Scenario) -> anyhow::Result<Passed> {
         let document = self.issue(scenario)?;
         self.set_central(scenario, &document)?;
-        let passport = document.passport(u64::from(self.documents))?;
+        let behaviour = Behaviour {
+            seed: u64::from(self.documents),
+            attacks: scenario.chip.to_vec(),
+            timing: Some(self.chip_pace),
+            ..Behaviour::default()
+        };
+        let passport = document.passport(behaviour.seed)?.behaving(behaviour);
         let luggage =
             Luggage { printed: document.printed, passport, looks: self.people.frames(scenario.presented)? };
         self.surroundings.travel(scenario, luggage).with_context(|| scenario.title)?;
@@ -206,7 +216,8 @@ impl Stage {
     fn issue(&mut self, scenario: &Scenario) -> anyhow::Result<IssuedDocument> {
         self.documents += 1;
         let today = Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).date();
-        self.country.issue(&DocumentOrder {
+        let kind = DocumentKind { chip: ChipPlan::modern(), ..DocumentKind::default() };
+        let order = DocumentOrder {
             surname: "ERIKSSON".to_owned(),
             given_names: "ANNA MARIA".to_owned(),
             number: format!("L{:08}", self.documents),
@@ -216,7 +227,8 @@ impl Stage {
             sex: '<',
             portrait: self.people.portrait.clone(),
             defect: scenario.defect,
-        })
+        };
+        self.country.issue_as(&kind, &order)
     }
 
     fn set_central(&mut self, scenario: &Scenario, document: &IssuedDocument) -> anyhow::Result<()> {
@@ -249,16 +261,20 @@ impl Stage {
         Ok(())
     }
 
-    /// Waits until central has acknowledged every record.
+    /// Waits until central has acknowledged every record, and the lane has seen that it is there.
     fn await_delivery(&self) -> anyhow::Result<()> {
         let deadline = Instant::now() + DELIVERY_PATIENCE;
         loop {
             let left = self.outbox.lock().unwrap_or_else(PoisonError::into_inner).len()?;
-            if left == 0 {
+            let amiss = self.conditions.watch().borrow().conditions();
+            let amiss = amiss.context("the lane has not looked at itself")?;
+            if left == 0 && amiss.is_empty() {
                 return Ok(());
             }
             if Instant::now() > deadline {
-                bail!("{left} record(s) did not arrive at central within {DELIVERY_PATIENCE:?}");
+                bail!(
+                    "{left} record(s) did not arrive at central within {DELIVERY_PATIENCE:?}; amiss: {amiss:?}"
+                );
             }
             std::thread::sleep(Duration::from_millis(50));
         }
