@@ -5,7 +5,7 @@ FEATURES := --all-features
 NEXTEST := $(shell $(CARGO) nextest --version >/dev/null 2>&1 && echo nextest)
 export EGATE_VAR := $(CURDIR)/var
 
-.PHONY: demo test bench lint clean setup
+.PHONY: demo test bench fuzz lint clean setup
 
 demo: setup                      ## central, console and one lane on simulated devices
 	$(CARGO) run --quiet $(FEATURES) -- demo $(ARGS)
@@ -17,6 +17,17 @@ test: setup                      ## every test, the browser's and the replayed f
 
 bench: setup                     ## ratios against the raw library or the physical limit, same run
 	$(CARGO) bench $(FEATURES)
+
+# No sanitizer: the code is safe Rust, and without one the stable toolchain suffices (`cargo install cargo-fuzz`).
+FUZZ_SECONDS := 20
+FUZZ_TARGETS = $(shell $(CARGO) fuzz list)
+
+fuzz:                            ## every parser of outside bytes, FUZZ_SECONDS each; FUZZ_TARGETS=dg2 for one
+	$(CARGO) fuzz build --sanitizer none
+	set -e; for target in $(FUZZ_TARGETS); do \
+		mkdir -p fuzz/corpus/$$target; \
+		$(CARGO) fuzz run --sanitizer none $$target -- -max_total_time=$(FUZZ_SECONDS) -rss_limit_mb=2048 -timeout=10; \
+	done
 
 lint:                            ## formatting, clippy, documentation, licences
 	$(CARGO) fmt --check

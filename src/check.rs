@@ -62,11 +62,13 @@ pub enum CheckId {
     DocumentLookup,
     /// Nothing is known against the person at central.
     PersonLookup,
+    /// The person needs no permission to travel, or has it.
+    TravelPermission,
 }
 
 impl CheckId {
     /// All checks in officers' order.
-    pub const ALL: [CheckId; 18] = [
+    pub const ALL: [CheckId; 19] = [
         CheckId::MrzConsistency,
         CheckId::ChipAccess,
         CheckId::ChipAuthenticity,
@@ -85,6 +87,7 @@ impl CheckId {
         CheckId::FaceMatch,
         CheckId::DocumentLookup,
         CheckId::PersonLookup,
+        CheckId::TravelPermission,
     ];
 
     /// Name in the officer's list.
@@ -108,6 +111,7 @@ impl CheckId {
             CheckId::FaceMatch => "Face against portrait",
             CheckId::DocumentLookup => "Document look-up",
             CheckId::PersonLookup => "Person look-up",
+            CheckId::TravelPermission => "Permission to travel",
         }
     }
 }
@@ -204,7 +208,10 @@ reasons! {
     LookupUnavailable = 3002, "Central could not be asked.";
     LookupLate = 3003, "Central did not answer in time.";
     LookupAnswerInvalid = 3004, "Central's answer was not acceptable.";
+    NoListInForce = 3005, "Central has no list in force against which this could be checked.";
     PersonListed = 3011, "The person may be on a watch list.";
+    PersonUndecided = 3012, "Too many persons on watch lists are alike to compare them all.";
+    PermissionMissing = 3021, "No permission to travel is known for the person.";
     // 40xx: course of the passage
     TravellerLeft = 4001, "The traveller left before the end.";
     TravellerTimeout = 4002, "The traveller did not go on in time.";

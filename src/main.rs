@@ -42,6 +42,9 @@ enum Command {
     /// Error rates on pictures of one's own
     #[command(subcommand, arg_required_else_help = true)]
     Evaluate(workbench::evaluate::EvaluateArgs),
+    /// The networks that look at faces: fetch, verify, list
+    #[command(subcommand, arg_required_else_help = true)]
+    Models(workbench::models::ModelsArgs),
     /// Make test documents with their PKI
     #[cfg(feature = "issuer")]
     Issue(workbench::issue::IssueArgs),
@@ -108,6 +111,7 @@ fn run(command: Command) -> anyhow::Result<bool> {
         Command::Record(args) => workbench::demo::record(&args),
         Command::Replay(args) => workbench::replay::run(&args),
         Command::Evaluate(args) => workbench::evaluate::run(args),
+        Command::Models(args) => workbench::models::run(&args),
         #[cfg(feature = "issuer")]
         Command::Issue(args) => workbench::issue::run(args),
         #[cfg(feature = "issuer")]

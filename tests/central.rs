@@ -5,7 +5,7 @@ mod common;
 
 use common::central::{Chain, EPOCH, World, batch, picture_ref, refer, sha256};
 use egate::central::enrol;
-use egate::central::store::{AlarmKind, PassageFilter, RecordKey, SqliteStore, Store};
+use egate::central::store::{AlarmKind, PassageFilter, RecordKey, Store};
 use egate::central::{Central, CentralSettings};
 use egate::check::{CheckId, Reason};
 use egate::outbox::{CallError, CentralClient, CentralClientSettings, LookupError};
@@ -35,9 +35,15 @@ fn question(number: &str) -> LookupQuestion {
     LookupQuestion {
         passage: "lane-1/x/1".to_owned(),
         nonce: "0f".repeat(16),
+        patience_ms: 20_000,
         document_code: "P<".to_owned(),
         issuing_state: "UTO".to_owned(),
         document_number: number.to_owned(),
+        nationality: "UTO".to_owned(),
+        surname: "ERIKSSON".to_owned(),
+        given_names: "ANNA MARIA".to_owned(),
+        date_of_birth: "740812".to_owned(),
+        sex: "F".to_owned(),
     }
 }
 
@@ -75,6 +81,7 @@ async fn a_certificate_of_another_authority_is_refused() {
         authority_pem: world.kit("lane-1").authority_pem,
         certificate_pem: kit.certificate_pem,
         key_pem: kit.key_pem,
+        answers: kit.answers,
     })
     .unwrap();
     let error = client.health().await.unwrap_err();
@@ -96,6 +103,7 @@ async fn a_lane_does_not_speak_to_a_central_of_another_authority() {
         authority_pem: theirs,
         certificate_pem: ours.certificate_pem,
         key_pem: ours.key_pem,
+        answers: ours.answers,
     })
     .unwrap();
     let error = client.health().await.unwrap_err();
@@ -111,6 +119,7 @@ async fn centrals_own_certificate_opens_no_lane_connection() {
         authority_pem: world.kit("lane-1").authority_pem,
         certificate_pem: std::fs::read_to_string(identity.join("central.pem")).unwrap(),
         key_pem: std::fs::read_to_string(identity.join("central.key.pem")).unwrap(),
+        answers: world.kit("lane-1").answers,
     })
     .unwrap();
     unreachable(&client.health().await.unwrap_err());
@@ -268,8 +277,9 @@ async fn a_look_up_finds_a_reported_document_however_it_is_written() {
     assert_eq!(miss.document, DocumentStatus::Clear);
 
     let trail = world.central.store().audit_lines(10).unwrap();
-    assert_eq!((trail[0].actor.as_str(), trail[0].act.as_str()), ("lane:lane-1", "document.look_up"));
-    assert_eq!((trail[0].detail.as_str(), trail[1].detail.as_str()), ("clear", "reported: stolen"));
+    assert_eq!((trail[0].actor.as_str(), trail[0].act.as_str()), ("lane:lane-1", "lists.look_up"));
+    assert!(trail[0].detail.starts_with("border check: document clear"), "{}", trail[0].detail);
+    assert!(trail[1].detail.starts_with("border check: document reported: stolen"), "{}", trail[1].detail);
     assert_eq!(world.central.store().audit_break().unwrap(), None);
 }
 
@@ -369,19 +379,19 @@ async fn a_console_on_plain_http_is_refused_where_others_could_reach_it() {
 fn a_database_of_a_newer_version_is_left_alone() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("central.sqlite");
-    drop(SqliteStore::open(&path).unwrap());
+    drop(Store::sqlite(&path).unwrap());
     let raw = rusqlite::Connection::open(&path).unwrap();
     raw.pragma_update(None, "user_version", 99).unwrap();
     drop(raw);
-    let Err(error) = SqliteStore::open(&path) else { panic!("it opened") };
-    assert_eq!(error.to_string(), "the database has version 99, this software knows versions up to 1");
+    let Err(error) = Store::sqlite(&path) else { panic!("it opened") };
+    assert_eq!(error.to_string(), "the database has version 99, this software knows versions up to 4");
 }
 
 #[test]
 fn an_edited_audit_trail_is_noticed() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("central.sqlite");
-    let store = SqliteStore::open(&path).unwrap();
+    let store = Store::sqlite(&path).unwrap();
     for n in 0..3 {
         let subject = n.to_string();
         let entry = egate::central::store::AuditEntry {

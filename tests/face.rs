@@ -2,7 +2,10 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 use egate::check::{CheckId, CheckResult, Reason};
-use egate::face::{FaceEngine, FaceError, FaceRules, Fusion, ModelSet, compare};
+use egate::face::{
+    Aspect, FaceEngine, FaceError, FaceRules, Fusion, InferenceSettings, Manifest, ModelSet, QualityFlaw,
+    compare,
+};
 use egate::workbench::scenes::{self, Scene, Sitter};
 use image::{Rgb, RgbImage};
 use std::path::{Path, PathBuf};
@@ -63,6 +66,169 @@ fn pictures_of_one_person_are_alike_and_of_two_people_are_not() {
             assert!(compare(a, b) < threshold - 0.1, "{}", compare(a, b));
         }
     }
+}
+
+#[test]
+fn scores_are_finite_symmetric_and_the_same_for_the_same_bytes() {
+    let Some(mut engine) = engine() else { return };
+    let names = ["obama.jpg", "obama2.jpg", "biden.jpg", "astronaut.png"];
+    let templates = names.map(|name| engine.template(&picture(name)).unwrap().unwrap());
+    for a in &templates {
+        for b in &templates {
+            assert!(compare(a, b).is_finite() && compare(a, b) == compare(b, a));
+        }
+    }
+    let again = names.map(|name| engine.template(&picture(name)).unwrap().unwrap());
+    assert_eq!(templates, again);
+}
+
+/// The shipped manifest with another set of embedders: fr_feature alone, mirrored as well, or with a part renamed.
+fn other_manifest(change: impl Fn(&str) -> String) -> Result<Manifest, FaceError> {
+    let text = std::fs::read_to_string("models/manifest.toml").unwrap();
+    let (head, models) = text.split_once("[[model]]").unwrap();
+    let kept = models.split("[[model]]").filter(|model| !model.contains("SFace 2021dec\"")).map(change);
+    let kept: Vec<String> = kept.collect();
+    Manifest::parse(&format!("{head}[[model]]{}", kept.join("[[model]]")))
+}
+
+#[test]
+fn another_embedder_fits_in_by_the_manifest_alone() {
+    let Some(_) = engine() else { return };
+    let start = |manifest: &Manifest| {
+        ModelSet::load_with(manifest, Path::new("var/models"), &library(), &InferenceSettings::threads(2))
+    };
+    let mirrored = |model: &str| {
+        if model.contains("fr_feature") {
+            model.replace("cut = \"aligned\"", "cut = \"aligned\", flip = true")
+        } else {
+            model.into()
+        }
+    };
+    for manifest in [other_manifest(str::to_owned).unwrap(), other_manifest(mirrored).unwrap()] {
+        let mut engine = start(&manifest).unwrap();
+        let mut template = |name: &str| engine.template(&picture(name)).unwrap().unwrap();
+        let (a, b, c) = (template("obama.jpg"), template("obama2.jpg"), template("biden.jpg"));
+        assert_eq!(a.values.len(), 512);
+        assert!(compare(&a, &b) > compare(&a, &c) + 0.2, "{} {}", compare(&a, &b), compare(&a, &c));
+        let shipped = self::engine().unwrap().template(&picture("obama.jpg")).unwrap().unwrap();
+        assert_eq!(compare(&a, &shipped), -1.0, "templates of other networks are as unlike as can be");
+        assert_ne!(manifest.digest(), Manifest::shipped().unwrap().digest());
+    }
+    let wrong = other_manifest(|model| model.replace("length = 512", "length = 511")).unwrap();
+    let error = start(&wrong).err().unwrap();
+    assert!(matches!(error, FaceError::Output { .. }), "{error}");
+    let renamed = other_manifest(|model| model.replace("side = 224", "side = 220")).unwrap();
+    assert!(start(&renamed).is_err());
+}
+
+#[test]
+fn a_provider_that_is_not_there_is_said_and_never_replaced_silently() {
+    let Some(_) = engine() else { return };
+    let settings = InferenceSettings { provider: egate::face::Provider::Cuda, threads: 1 };
+    let error = ModelSet::set_up(Path::new("var"), &settings).err();
+    assert!(error.is_none_or(|error| error.to_string().contains("provider = \"cpu\"")));
+}
+
+/// A cabin's frame with faces of these heights at these places, on grey.
+fn cabin(faces: &[(&RgbImage, [f32; 4], u32, u32, u32)]) -> RgbImage {
+    let mut frame = RgbImage::from_pixel(720, 1280, Rgb([128, 128, 128]));
+    for &(source, [x, y, w, h], height, left, top) in faces {
+        let [x, y, w, h] = [x - 0.3 * w, y - 0.4 * h, 1.6 * w, 1.8 * h].map(|v| v.max(0.0) as u32);
+        let (w, h) = (w.min(source.width() - x), h.min(source.height() - y));
+        let cut = image::imageops::crop_imm(source, x, y, w, h).to_image();
+        let (width, tall) = (w * height * 18 / (h * 10), height * 18 / 10);
+        let small = image::imageops::resize(&cut, width, tall, image::imageops::FilterType::Triangle);
+        image::imageops::replace(&mut frame, &small, i64::from(left), i64::from(top));
+    }
+    frame
+}
+
+#[test]
+fn a_child_a_wheelchair_user_and_a_tall_person_are_found_in_one_frame_and_so_is_a_face_that_fills_it() {
+    let Some(mut engine) = engine() else { return };
+    let names = ["obama.jpg", "biden.jpg", "obama2.jpg"].map(picture);
+    let faces = names.each_ref().map(|picture| (picture, engine.locate(picture).unwrap()));
+    let [child, seated, tall] = faces;
+    // A frame that shows 0.9 to 2.1 m: eyes at 1.1, 1.2 and 1.95 m, faces 18 to 22 cm high.
+    let found = engine
+        .analyse(
+            0,
+            &cabin(&[
+                (child.0, child.1, 190, 20, 880),
+                (seated.0, seated.1, 210, 380, 760),
+                (tall.0, tall.1, 230, 150, 20),
+            ]),
+        )
+        .unwrap();
+    assert_eq!(found.faces, 3);
+    for (height, left, top) in
+        [(80, 300, 600), (120, 300, 1000), (230, 100, 10), (400, 20, 300), (640, 0, 60)]
+    {
+        let found = engine.analyse(0, &cabin(&[(child.0, child.1, height, left, top)])).unwrap();
+        assert_eq!(found.faces, 1, "a face {height} pixels high");
+        let [_, _, _, tall] = found.traveller.unwrap().bounds;
+        assert!((tall / height as f32 - 1.0).abs() < 0.35, "{height}: {tall}");
+    }
+}
+
+#[test]
+fn the_largest_central_face_is_the_travellers_and_a_second_one_is_reported() {
+    let Some(mut engine) = engine() else { return };
+    let (near, far) = (picture("obama.jpg"), picture("biden.jpg"));
+    let (a, b) = (engine.locate(&near).unwrap(), engine.locate(&far).unwrap());
+    let found = engine.analyse(0, &cabin(&[(&near, a, 260, 200, 400), (&far, b, 200, 0, 60)])).unwrap();
+    let [x, _, w, _] = found.traveller.unwrap().bounds;
+    assert!(found.faces == 2 && (x + w / 2.0 - 360.0).abs() < 120.0);
+}
+
+#[test]
+fn a_mask_and_sunglasses_are_told_and_an_uncovered_face_has_no_flaw() {
+    let Some(mut engine) = engine() else { return };
+    let whole = picture("obama.jpg");
+    let face = engine.analyse(0, &whole).unwrap().traveller.unwrap();
+    assert!(!face.quality.contains(&QualityFlaw::Covered), "{:?}", face.measures);
+    let [right, left, nose, mouth, _] = face.landmarks;
+    let apart = left[0] - right[0];
+    let painted = |areas: &[[f32; 4]], colour: Rgb<u8>| {
+        let mut picture = whole.clone();
+        for &[x, y, w, h] in areas {
+            for py in y as u32..(y + h) as u32 {
+                for px in x as u32..(x + w) as u32 {
+                    picture.put_pixel(px, py, colour);
+                }
+            }
+        }
+        picture
+    };
+    let lens = |[x, y]: [f32; 2]| [x - 0.4 * apart, y - 0.25 * apart, 0.8 * apart, 0.5 * apart];
+    let glasses = painted(&[lens(right), lens(left)], Rgb([15, 15, 18]));
+    let mask = painted(
+        &[[right[0] - 0.5 * apart, nose[1] - 0.2 * apart, 2.0 * apart, mouth[1] - nose[1] + 1.1 * apart]],
+        Rgb([120, 190, 225]),
+    );
+    for (what, covered) in [("glasses", glasses), ("mask", mask)] {
+        // A face so covered that it is none any more is told, too: by its absence.
+        if let Some(face) = engine.analyse(0, &covered).unwrap().traveller {
+            assert!(face.quality.contains(&QualityFlaw::Covered), "{what}: {:?}", face.measures);
+        }
+    }
+}
+
+#[test]
+fn every_demand_on_quality_has_a_value_and_its_limits() {
+    let Some(mut engine) = engine() else { return };
+    let measures = engine.quality(&picture("obama2.jpg")).unwrap();
+    assert_eq!(measures.len(), 13);
+    for measure in &measures {
+        assert!(
+            measure.value.is_finite() && (measure.least.is_some() || measure.most.is_some()),
+            "{measure:?}"
+        );
+    }
+    let value = |aspect| measures.iter().find(|measure| measure.aspect == aspect).unwrap().value;
+    assert!(
+        value(Aspect::Yaw).abs() < 20.0 && value(Aspect::EyesClosed) < 0.5 && value(Aspect::MouthOpen) < 0.35
+    );
 }
 
 #[test]

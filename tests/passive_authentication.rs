@@ -5,7 +5,7 @@
 use egate::check::{Check, CheckId, CheckResult, Reason};
 use egate::chip::{ChipError, ChipReading, FileId};
 use egate::document::Mrz;
-use egate::trust::{Evidence, Examination, TrustMaterial, TrustStore, examine};
+use egate::trust::{Evidence, Examination, TrustMaterial, TrustRules, TrustStore, examine};
 use egate::workbench::issue::{
     Defect, DocumentOrder, IssuedDocument, KeyKind, REVOCATION_LIST_DAYS, TestCountry,
 };
@@ -151,10 +151,15 @@ fn printed_lines_that_differ_from_the_chip_fail_by_the_name_of_the_field() {
 #[test]
 fn a_revocation_list_out_of_date_leaves_the_signer_undetermined_but_a_revoked_one_revoked() {
     let later = *NOW + SignedDuration::from_hours(24 * REVOCATION_LIST_DAYS);
+    let mut builder = TrustStore::builder().rules(TrustRules::ageless());
+    for (_, bytes) in COUNTRY.trust_bundle().unwrap() {
+        builder.add_material(TrustMaterial::parse(&bytes).unwrap(), &[]).unwrap();
+    }
+    let store = builder.build(*NOW);
     let unknown = (CheckId::SignerRevocation, CheckResult::Undetermined, vec![Reason::RevocationUnknown]);
-    assert_eq!(findings(&examined_at(&issue(Defect::None), &STORE, later)), [unknown]);
+    assert_eq!(findings(&examined_at(&issue(Defect::None), &store, later)), [unknown]);
     let revoked = (CheckId::SignerRevocation, CheckResult::Failed, vec![Reason::SignerRevoked]);
-    assert_eq!(findings(&examined_at(&issue(Defect::SignerRevoked), &STORE, later)), [revoked]);
+    assert_eq!(findings(&examined_at(&issue(Defect::SignerRevoked), &store, later)), [revoked]);
 }
 
 #[test]

@@ -3,7 +3,9 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 use egate::check::{CheckResult, Reason};
-use egate::trust::{Certificate, GroupState, MasterList, PassiveAuthentication, TrustStore, authenticate};
+use egate::trust::{
+    Certificate, Finding, GroupState, MasterList, PassiveAuthentication, TrustStore, authenticate,
+};
 use jiff::Timestamp;
 use std::collections::BTreeMap;
 use std::fs;
@@ -72,6 +74,25 @@ fn genuine_security_objects_verify_and_chain_to_the_master_lists() {
 }
 
 #[test]
+fn what_is_odd_about_a_genuine_security_object_is_told_and_fails_nothing() {
+    let (Some(folder), Some(store)) = (vectors("sod"), store()) else { return };
+    let found = |name: &str| {
+        let found = authenticated(&fs::read(folder.join(name)).unwrap(), &store);
+        assert_eq!(found.signature.result, CheckResult::Successful, "{name}");
+        found.findings.iter().map(|note| note.finding).collect::<Vec<_>>()
+    };
+    let indefinite = found("NZ-indefinite-length.bin");
+    assert!(indefinite.contains(&Finding::NotDistinguished), "{indefinite:?}");
+    for name in ["AT.bin", "AU.bin", "DE.bin", "FI.bin", "GB.bin", "SG-pss.bin"] {
+        let findings = found(name);
+        assert!(!findings.contains(&Finding::NotDistinguished), "{name}: {findings:?}");
+        assert!(!findings.iter().any(|finding| finding.is_weakness()), "{name}: {findings:?}");
+    }
+    let old = found("GB.bin");
+    assert!(old.contains(&Finding::DocumentTypesMissing), "{old:?}");
+}
+
+#[test]
 fn tampered_security_objects_fail_for_what_was_done_to_them() {
     let (Some(folder), Some(store)) = (vectors("sod"), store()) else { return };
     for (name, reason) in [
@@ -121,6 +142,7 @@ fn master_lists_verify_under_their_roots_and_every_self_signed_certificate_in_th
         assert_eq!((survey.certificates, survey.unreadable), (certificates, 0), "{name}");
         assert_eq!(survey.self_signed_valid, self_signed, "{name}");
         assert_eq!((survey.links_valid, survey.unverified), (links, unverified), "{name}");
+        assert_eq!(survey.doubts.len(), unverified, "each doubt is told: {:?}", survey.doubts);
     }
 }
 

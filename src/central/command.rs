@@ -1,12 +1,14 @@
 //! `egate central`: run the service, make its identity, enrol and revoke lanes, add users, report documents.
 
+use super::backup::{backup, restore};
+use super::list_command::{self, ListCommand};
 use super::store::Role;
 use super::{Central, CentralSettings, Office, enrol};
 use clap::{Args, Subcommand};
 use std::path::{Path, PathBuf};
 
 /// Where the settings are unless a command is told otherwise.
-const DEFAULT_CONFIG: &str = "/etc/egate/central.toml";
+pub(super) const DEFAULT_CONFIG: &str = "/etc/egate/central.toml";
 
 /// `egate central`.
 #[derive(Debug, Args)]
@@ -66,6 +68,31 @@ enum Preparation {
         #[arg(long, value_enum)]
         role: Role,
     },
+    /// Write a backup of the embedded database and the sealed pictures, while the service may run
+    #[command(after_help = "Example:\n  egate central backup --config central.toml --out /backup/2026-07-01")]
+    Backup {
+        /// The service's settings
+        #[arg(long, default_value = DEFAULT_CONFIG)]
+        config: PathBuf,
+        /// A folder that is not there yet
+        #[arg(long)]
+        out: PathBuf,
+    },
+    /// Put a backup where the settings want their data; never over a database
+    #[command(
+        after_help = "Example:\n  egate central restore --config central.toml --from /backup/2026-07-01"
+    )]
+    Restore {
+        /// The service's settings
+        #[arg(long, default_value = DEFAULT_CONFIG)]
+        config: PathBuf,
+        /// The folder of the backup
+        #[arg(long)]
+        from: PathBuf,
+    },
+    /// Import, approve and show the lists that look-ups ask
+    #[command(subcommand)]
+    Lists(ListCommand),
     /// List a document as reported
     #[command(
         after_help = "Example:\n  egate central report --config central.toml --state UTO --number L898902C3 --kind stolen"
@@ -108,6 +135,9 @@ pub fn serve(args: &CentralArgs) -> anyhow::Result<bool> {
         Some(Preparation::User { config, name, role }) => {
             println!("{}", wait_for(office(config)?.create_user(name, *role))?);
         }
+        Some(Preparation::Backup { config, out }) => backup(&CentralSettings::read(config)?, out)?,
+        Some(Preparation::Restore { config, from }) => restore(&CentralSettings::read(config)?, from)?,
+        Some(Preparation::Lists(command)) => return list_command::run(command),
         Some(Preparation::Report { config, state, number, kind }) => {
             wait_for(office(config)?.report_document(state, number, kind))?;
         }
@@ -119,11 +149,11 @@ pub fn serve(args: &CentralArgs) -> anyhow::Result<bool> {
     Ok(true)
 }
 
-fn office(config: &Path) -> anyhow::Result<Office> {
+pub(super) fn office(config: &Path) -> anyhow::Result<Office> {
     Office::open(&CentralSettings::read(config)?)
 }
 
-fn wait_for<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
+pub(super) fn wait_for<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
     tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(work)
 }
 

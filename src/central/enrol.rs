@@ -5,8 +5,9 @@
 //!   authority.pem  authority.key.pem    signs lanes' and central's certificates
 //!   central.pem    central.key.pem      what central shows to lanes
 //!   pictures.key   pictures.pub         lanes seal pictures to the public half
+//!   answers.key    answers.pub          central signs its answers to look-ups, lanes verify them
 //!   lanes/NAME/                         the lane's kit, to be carried to the lane and deleted here
-//!     authority.pem  lane.pem  lane.key.pem  record.key  pictures.pub
+//!     authority.pem  lane.pem  lane.key.pem  record.key  pictures.pub  answers.pub
 //!   lanes/NAME.record.pub               kept: verifies the lane's records
 //! ```
 //!
@@ -33,7 +34,7 @@ const LEAF_YEARS: i16 = 2;
 pub const LANE_NAME_MOST: usize = 32;
 
 /// Makes the authority, central's certificate for the names and addresses by which lanes reach it, and
-/// the key pair to which pictures are sealed. Refuses a folder that already holds an authority.
+/// the key pairs to which pictures are sealed and by which answers are signed. Refuses a folder that already holds an authority.
 pub fn init(identity: &Path, names: &[&str]) -> anyhow::Result<()> {
     fs::create_dir_all(identity.join("lanes")).with_context(|| format!("making {}", identity.display()))?;
     let authority_key = KeyPair::generate()?;
@@ -51,7 +52,11 @@ pub fn init(identity: &Path, names: &[&str]) -> anyhow::Result<()> {
 
     let pictures = SealingKeys::from_random(random()?);
     write_private(&identity.join("pictures.key"), hex::encode(pictures.secret_bytes()).as_bytes())?;
-    write_new(&identity.join("pictures.pub"), hex::encode(pictures.public().to_bytes()).as_bytes())
+    write_new(&identity.join("pictures.pub"), hex::encode(pictures.public().to_bytes()).as_bytes())?;
+
+    let answers = SigningKey::from_bytes(&random()?);
+    write_private(&identity.join("answers.key"), hex::encode(answers.to_bytes()).as_bytes())?;
+    write_new(&identity.join("answers.pub"), hex::encode(answers.verifying_key().as_bytes()).as_bytes())
 }
 
 /// Makes a lane's kit and gives its folder. Refuses a name that is already enrolled.
@@ -71,7 +76,7 @@ pub fn enrol_lane(identity: &Path, lane: &str) -> anyhow::Result<PathBuf> {
     let certificate = leaf_params(lane, ExtendedKeyUsagePurpose::ClientAuth)?.signed_by(&tls_key, &issuer)?;
     write_private(&kit.join("lane.key.pem"), tls_key.serialize_pem().as_bytes())?;
     write_new(&kit.join("lane.pem"), certificate.pem().as_bytes())?;
-    for shared in ["authority.pem", "pictures.pub"] {
+    for shared in ["authority.pem", "pictures.pub", "answers.pub"] {
         write_new(&kit.join(shared), read_text(&identity.join(shared))?.as_bytes())?;
     }
     let record_key = SigningKey::from_bytes(&random()?);
@@ -94,6 +99,11 @@ pub(super) fn lane_record_key(identity: &Path, lane: &str) -> anyhow::Result<Opt
 pub(super) fn picture_keys(identity: &Path) -> anyhow::Result<SealingKeys> {
     let path = identity.join("pictures.key");
     SealingKeys::from_secret_bytes(&read_hex(&path)?).with_context(|| path.display().to_string())
+}
+
+/// The key that signs answers to look-ups.
+pub(super) fn answer_key(identity: &Path) -> anyhow::Result<SigningKey> {
+    Ok(SigningKey::from_bytes(&read_hex32(&identity.join("answers.key"))?))
 }
 
 /// A lane's name is part of paths, addresses and certificates: lower-case letters, digits, hyphen.

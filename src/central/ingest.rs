@@ -30,7 +30,7 @@ pub(super) enum IngestError {
 
 /// Ingests a batch of a lane whose certificate was verified.
 pub(super) fn ingest(
-    store: &dyn Store,
+    store: &Store,
     pictures: &Pictures,
     lane: &Lane,
     batch: RecordBatch,

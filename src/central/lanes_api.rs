@@ -3,11 +3,11 @@
 use super::ingest::{IngestError, ingest, refusal};
 use super::pictures::PictureError;
 use super::serve::Shared;
-use super::store::{AuditEntry, Lane, StoreError};
-use super::{enrol, tls};
+use super::store::{AuditEntry, Lane, Millis};
+use super::{enrol, lookup, tls};
+use crate::record::SignedAnswer;
 use crate::record::wire::{
-    DocumentStatus, LookupAnswer, LookupQuestion, PICTURE_BYTES_MOST, RECORD_BYTES_MOST, RecordBatch,
-    Refusal, RefusalCode,
+    LookupAnswer, LookupQuestion, PICTURE_BYTES_MOST, RECORD_BYTES_MOST, RecordBatch, Refusal, RefusalCode,
 };
 use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{Path, Request, State};
@@ -17,9 +17,11 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post, put};
 use axum::{Extension, Json, Router};
 use axum_server::tls::TlsInfo;
+use jiff::tz::TimeZone;
 use serde::de::DeserializeOwned;
 use std::sync::Arc;
-use std::time::Duration;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
 
 /// Largest body of records: a full batch of records of the greatest length, as JSON in JSON.
 const RECORDS_BODY_MOST: usize = RecordBatch::MOST * RECORD_BYTES_MOST;
@@ -27,6 +29,10 @@ const RECORDS_BODY_MOST: usize = RecordBatch::MOST * RECORD_BYTES_MOST;
 const LOOKUP_BODY_MOST: usize = 4 << 10;
 /// Longest of each text in a look-up, bytes.
 const LOOKUP_TEXT_MOST: usize = 128;
+/// How long an answer counts.
+const ANSWER_LASTS: Millis = 30_000;
+/// Why lanes ask, as the audit trail has it.
+const LOOKUP_PURPOSE: &str = "border check";
 /// A call, body included, takes at most so long.
 const CALL_MOST: Duration = Duration::from_secs(30);
 /// Seconds that a lane is asked to wait when central is busy.
@@ -97,19 +103,21 @@ async fn post_records(
 ) -> Result<Response, ApiError> {
     let batch: RecordBatch = json_body(body, RECORDS_BODY_MOST).await?;
     let ingested = shared
-        .blocking(move |shared| match ingest(&*shared.store, &shared.pictures, &lane, batch, shared.now()) {
+        .blocking(move |shared| match ingest(&shared.store, &shared.pictures, &lane, batch, shared.now()) {
             Err(IngestError::Store(error)) => Err(error.into()),
             other => Ok(other),
         })
         .await?;
     match ingested {
         Ok(done) => {
+            shared.counters.records.fetch_add(done.new.len() as u64, Ordering::Relaxed);
             if !done.new.is_empty() {
                 shared.tell_consoles();
             }
             Ok(Json(done.answer).into_response())
         }
         Err(IngestError::Refused(refused)) => {
+            shared.counters.refusals.fetch_add(1, Ordering::Relaxed);
             tracing::warn!(code = ?refused.code, sequence = refused.sequence, "records refused");
             shared.tell_consoles();
             Err(ApiError(refused))
@@ -123,35 +131,64 @@ async fn post_lookup(
     Extension(lane): Extension<Lane>,
     body: Body,
 ) -> Result<Response, ApiError> {
+    let began = Instant::now();
     let question: LookupQuestion = json_body(body, LOOKUP_BODY_MOST).await?;
-    let LookupQuestion { passage, nonce, document_code, issuing_state, document_number } = &question;
-    if [passage, nonce, document_code, issuing_state, document_number]
-        .iter()
-        .any(|text| text.len() > LOOKUP_TEXT_MOST)
-    {
-        return Err(malformed(format!("each text of a look-up is at most {LOOKUP_TEXT_MOST} bytes")));
+    if !fits(&question) {
+        return Err(malformed(format!("each text of a look-up is at most {LOOKUP_TEXT_MOST} plain letters")));
     }
-    let answer = shared.blocking(move |shared| Ok(look_up(shared, &lane, question)?)).await?;
+    // A lane that has given up needs no answer.
+    let patience = Duration::from_millis(question.patience_ms).min(CALL_MOST);
+    let answer = shared.blocking(move |shared| look_up(shared, &lane, &question));
+    let late = |_| ApiError::busy("the lists could not be asked in time");
+    let answer = tokio::time::timeout(patience, answer).await.map_err(late)??;
+    shared.counters.looked_up(began.elapsed());
     Ok(Json(answer).into_response())
 }
 
-fn look_up(shared: &Shared, lane: &Lane, question: LookupQuestion) -> Result<LookupAnswer, StoreError> {
-    let state = normalised(&question.issuing_state);
-    let number = normalised(&question.document_number);
-    let actor = format!("lane:{}", lane.name);
-    let subject = format!("{state} {number} for {}", question.passage);
-    let audit = AuditEntry { actor: &actor, act: "document.look_up", subject: &subject, detail: "" };
-    let hit = shared.store.look_up(&state, &number, audit, shared.now())?;
-    Ok(LookupAnswer {
-        passage: question.passage,
-        nonce: question.nonce,
-        document: hit.map_or(DocumentStatus::Clear, DocumentStatus::Reported),
-    })
+/// Whether the texts of a question are of the kind and length that zones have.
+fn fits(question: &LookupQuestion) -> bool {
+    let texts = [
+        &question.passage,
+        &question.nonce,
+        &question.document_code,
+        &question.issuing_state,
+        &question.document_number,
+        &question.nationality,
+        &question.surname,
+        &question.given_names,
+        &question.date_of_birth,
+        &question.sex,
+    ];
+    texts.iter().all(|text| text.len() <= LOOKUP_TEXT_MOST && !text.chars().any(char::is_control))
 }
 
-/// Number or state as lists hold it: capital letters and digits alone, without fillers and separators.
-pub(super) fn normalised(text: &str) -> String {
-    text.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_uppercase()).collect()
+/// Finds, audits, signs. What was asked and found is in the audit trail before the lane is told.
+fn look_up(shared: &Shared, lane: &Lane, question: &LookupQuestion) -> anyhow::Result<SignedAnswer> {
+    let state = lookup::normalised(&question.issuing_state);
+    let number = lookup::normalised(&question.document_number);
+    let reported = shared.store.reported_document(&state, &number)?;
+    let listed = shared.store.listed(&lookup::keys(question), lookup::FOUND_MOST)?;
+    let now = jiff::Timestamp::now();
+    let found = lookup::findings(question, reported, &listed, now.to_zoned(TimeZone::UTC).date())?;
+
+    let (actor, issued) = (format!("lane:{}", lane.name), now.as_millisecond());
+    let subject = format!("{state} {number} for {}", question.passage);
+    let detail = format!("{LOOKUP_PURPOSE}: {}", found.summary());
+    let entry = AuditEntry { actor: &actor, act: "lists.look_up", subject: &subject, detail: &detail };
+    shared.store.audit(entry, issued)?;
+
+    let answer = LookupAnswer {
+        lane: lane.name.clone(),
+        passage: question.passage.clone(),
+        nonce: question.nonce.clone(),
+        issued,
+        expires: issued.saturating_add(ANSWER_LASTS),
+        document: found.document,
+        person: found.person,
+        permission: found.permission,
+        arrival: found.arrival,
+    };
+    Ok(SignedAnswer::sign(&answer, &shared.answers)?)
 }
 
 async fn whole_body(body: Body, most: usize) -> Result<Bytes, ApiError> {

@@ -1,9 +1,10 @@
 //! The central service: what many lanes report to, and the officers' console.
 //!
-//! [`Central::start`] opens two listeners and gives a [`RunningCentral`]:
+//! [`Central::start`] opens its listeners and gives a [`RunningCentral`]:
 //!
 //! * **lanes** ([`crate::record::wire`]): HTTPS with a client certificate of the lanes' own authority.
 //!   Who speaks is said by the certificate alone; a batch that names another lane is refused.
+//! * **monitoring**, when the settings name it: health and metrics in plain HTTP, without personal data;
 //! * **console**: the officers' pages, over HTTPS, or over plain HTTP on a loopback address only.
 //!
 //! What can never happen:
@@ -15,20 +16,29 @@
 //! * a text that came from a chip is run by an officer's browser, or bytes of a chip reach it: pictures
 //!   are decoded here and encoded anew.
 //!
-//! Everything is stored behind one contract, [`store::Store`]; [`store::SqliteStore`] is the embedded
-//! one. [`enrol`] makes the identities of central and lanes.
+//! Everything is stored by [`store::Store`], in an embedded database or in PostgreSQL. [`enrol`] makes the
+//! identities of central and lanes.
 
+mod backup;
 mod command;
 mod console;
 pub mod enrol;
 mod ingest;
 mod lanes_api;
+mod list_command;
+mod list_keeping;
+pub mod lookup;
+mod monitoring;
 mod pictures;
+mod retention;
 mod serve;
 mod settings;
 pub mod store;
 mod tls;
 
+pub use backup::{backup, restore};
 pub use command::{CentralArgs, serve};
+pub use list_keeping::{Keeper, Proposal};
+pub use retention::RetentionSettings;
 pub use serve::{Central, Office, RunningCentral};
 pub use settings::{CentralSettings, ConsoleSettings, LanesSettings};

@@ -65,6 +65,16 @@ impl Pictures {
         Ok(sync_folder(folder)?)
     }
 
+    /// Deletes a picture; durable when this returns. One that is not here any more is no error.
+    pub(super) fn delete(&self, name: &str) -> std::io::Result<()> {
+        let Some(path) = self.path(name) else { return Ok(()) };
+        match fs::remove_file(&path) {
+            Ok(()) => sync_folder(path.parent().unwrap_or(&self.folder)),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
     /// Whether a picture is here.
     pub(super) fn has(&self, name: &str) -> bool {
         self.path(name).is_some_and(|path| path.exists())

@@ -1,12 +1,15 @@
 //! Starting and stopping the service.
 
+use super::monitoring::{self, Counters};
 use super::pictures::Pictures;
+use super::retention::{self, RetentionSettings};
 use super::settings::{CentralSettings, ConsoleSettings};
-use super::store::{Millis, Role, SqliteStore, Store};
-use super::{console, enrol, lanes_api, tls};
+use super::store::{Millis, Role, Store};
+use super::{console, enrol, lanes_api, lookup, tls};
 use anyhow::Context;
 use axum_server::Handle;
 use axum_server::tls_rustls::{RustlsAcceptor, RustlsConfig};
+use ed25519_dalek::SigningKey;
 use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -23,15 +26,27 @@ const STOP_MOST: Duration = Duration::from_secs(5);
 /// How long a connection may be open before its first request is there.
 const FIRST_REQUEST_MOST: Duration = Duration::from_secs(10);
 
+/// How often it is looked whether another process changed what consoles show.
+const LOOK_EVERY: Duration = Duration::from_secs(5);
+
+/// How often pictures are deleted whose time is over.
+const DELETE_EVERY: Duration = Duration::from_secs(60 * 60);
+
 /// What all handlers share.
 pub(super) struct Shared {
-    pub(super) store: Arc<dyn Store>,
+    pub(super) store: Arc<Store>,
     pub(super) pictures: Pictures,
     pub(super) identity: PathBuf,
+    /// Signs answers to look-ups.
+    pub(super) answers: SigningKey,
     /// Room for calls of lanes.
     pub(super) room: Semaphore,
     /// Room for password hashing, which takes memory and time by design.
     pub(super) hashing: Semaphore,
+    /// For how long pictures are kept.
+    pub(super) retention: RetentionSettings,
+    /// For the metrics.
+    pub(super) counters: Counters,
     /// Raised at each change that consoles show.
     pub(super) changes: watch::Sender<u64>,
     /// Whether the console is behind HTTPS.
@@ -54,9 +69,47 @@ impl Shared {
         jiff::Timestamp::now().as_millisecond()
     }
 
-    /// Open pages fetch anew.
+    /// Open pages fetch anew, those of other processes on the same database, too.
     pub(super) fn tell_consoles(&self) {
-        self.changes.send_modify(|count| *count = count.wrapping_add(1));
+        raise(&self.changes);
+        self.store.tell_others();
+    }
+}
+
+fn raise(changes: &watch::Sender<u64>) {
+    changes.send_modify(|count| *count = count.wrapping_add(1));
+}
+
+/// Notices what other processes stored: by their hints, and by looking now and then.
+async fn watch_others(shared: Arc<Shared>) {
+    let changes = shared.changes.clone();
+    shared.store.on_change(Box::new(move || raise(&changes)));
+    let mut stopping = shared.stopping.subscribe();
+    let mut known = None;
+    while tokio::time::timeout(LOOK_EVERY, stopping.wait_for(|stop| *stop)).await.is_err() {
+        match shared.blocking(|shared| Ok(shared.store.fingerprint()?)).await {
+            Ok(found) => {
+                if known.replace(found).is_some_and(|before| before != found) {
+                    raise(&shared.changes);
+                }
+            }
+            Err(error) => tracing::warn!("looking for changes: {error:#}"),
+        }
+    }
+}
+
+/// Deletes what is due, at once and then every hour.
+async fn delete_due(shared: Arc<Shared>) {
+    let mut stopping = shared.stopping.subscribe();
+    loop {
+        match shared.blocking(retention::delete_due).await {
+            Ok(0) => {}
+            Ok(passages) => tracing::info!(passages, "pictures deleted whose time was over"),
+            Err(error) => tracing::error!("deleting pictures: {error:#}"),
+        }
+        if tokio::time::timeout(DELETE_EVERY, stopping.wait_for(|stop| *stop)).await.is_ok() {
+            return;
+        }
     }
 }
 
@@ -69,12 +122,14 @@ impl Central {
     pub async fn start(settings: CentralSettings) -> anyhow::Result<RunningCentral> {
         let console_tls = console_tls(&settings.console)?;
         let lanes_tls = tls::for_lanes(&settings.identity)?;
-        let shared = Arc::new(open(&settings, console_tls.is_some())?);
+        let (opened, secure) = (settings.clone(), console_tls.is_some());
+        let shared = Arc::new(tokio::task::spawn_blocking(move || open(&opened, secure)).await??);
         let lanes = listen(settings.lanes.listen).context("listener of the lanes")?;
         let console = listen(settings.console.listen).context("listener of the console")?;
         let mut running = RunningCentral {
             office: Office { console: console.local_addr()?, shared: Arc::clone(&shared) },
             lanes: lanes.local_addr()?,
+            monitoring: None,
             handle: Handle::new(),
             tasks: JoinSet::new(),
             shared: Arc::clone(&shared),
@@ -91,6 +146,7 @@ impl Central {
             .handle(running.handle.clone())
             .first_request_timeout(FIRST_REQUEST_MOST)
             .http1_only();
+        let watched = Arc::clone(&shared);
         let pages = console::router(shared).into_make_service();
         match console_tls {
             Some(tls) => {
@@ -99,6 +155,25 @@ impl Central {
             }
             None => running.tasks.spawn(server.serve(pages)),
         };
+        if let Some(address) = settings.monitoring {
+            let listener = listen(address).context("listener of the monitoring")?;
+            running.monitoring = Some(listener.local_addr()?);
+            let server = axum_server::from_tcp(listener)?
+                .handle(running.handle.clone())
+                .first_request_timeout(FIRST_REQUEST_MOST)
+                .http1_only();
+            let calls = monitoring::router(Arc::clone(&watched)).into_make_service();
+            running.tasks.spawn(server.serve(calls));
+        }
+        let keeping = Arc::clone(&watched);
+        running.tasks.spawn(async move {
+            delete_due(keeping).await;
+            Ok(())
+        });
+        running.tasks.spawn(async move {
+            watch_others(watched).await;
+            Ok(())
+        });
         tracing::info!(lanes = %running.lanes, console = %running.office.console, "central is up");
         Ok(running)
     }
@@ -106,19 +181,30 @@ impl Central {
 
 fn open(settings: &CentralSettings, console_secure: bool) -> anyhow::Result<Shared> {
     std::fs::create_dir_all(&settings.data).with_context(|| format!("making {}", settings.data.display()))?;
-    let database = settings.data.join("central.sqlite");
-    let store = SqliteStore::open(&database).with_context(|| format!("opening {}", database.display()))?;
+    let store = open_store(settings)?;
     let keys = enrol::picture_keys(&settings.identity)?;
     Ok(Shared {
         store: Arc::new(store),
         pictures: Pictures::open(settings.data.join("pictures"), keys)?,
         identity: settings.identity.clone(),
+        answers: enrol::answer_key(&settings.identity)?,
         room: Semaphore::new(CALLS_AT_ONCE),
         hashing: Semaphore::new(HASHES_AT_ONCE),
+        retention: settings.retention,
+        counters: Counters::default(),
         changes: watch::Sender::new(0),
         console_secure,
         stopping: watch::Sender::new(false),
     })
+}
+
+/// The database that the settings name; the embedded one when they name none.
+fn open_store(settings: &CentralSettings) -> anyhow::Result<Store> {
+    if let Some(database) = &settings.database {
+        return Store::postgres(database).context("opening the database");
+    }
+    let file = settings.data.join("central.sqlite");
+    Store::sqlite(&file).with_context(|| format!("opening {}", file.display()))
 }
 
 fn console_tls(console: &ConsoleSettings) -> anyhow::Result<Option<Arc<rustls::ServerConfig>>> {
@@ -178,11 +264,16 @@ impl Office {
     /// Lists a document as reported: issuing state and number as in the zone, kind "stolen", "lost" or
     /// "revoked".
     pub async fn report_document(&self, issuing_state: &str, number: &str, kind: &str) -> anyhow::Result<()> {
-        let state = lanes_api::normalised(issuing_state);
-        let (number, kind) = (lanes_api::normalised(number), kind.to_owned());
+        let state = lookup::normalised(issuing_state);
+        let (number, kind) = (lookup::normalised(number), kind.to_owned());
         let report =
             move |shared: &Shared| Ok(shared.store.report_document(&state, &number, &kind, shared.now())?);
         self.shared.blocking(report).await
+    }
+
+    /// What all handlers of a running service share.
+    pub(super) fn shared(&self) -> &Arc<Shared> {
+        &self.shared
     }
 
     /// From now on nothing of this lane is accepted. Gives whether there was such a lane.
@@ -197,6 +288,7 @@ pub struct RunningCentral {
     /// What is done at central itself.
     pub office: Office,
     lanes: SocketAddr,
+    monitoring: Option<SocketAddr>,
     handle: Handle<SocketAddr>,
     tasks: JoinSet<std::io::Result<()>>,
     shared: Arc<Shared>,
@@ -208,13 +300,18 @@ impl RunningCentral {
         self.lanes
     }
 
+    /// Address of the monitoring's listener, when there is one.
+    pub fn monitoring_address(&self) -> Option<SocketAddr> {
+        self.monitoring
+    }
+
     /// Address of the console's listener.
     pub fn console_address(&self) -> SocketAddr {
         self.office.console
     }
 
     /// The store, for statistics and tests. Its calls wait for the disk.
-    pub fn store(&self) -> Arc<dyn Store> {
+    pub fn store(&self) -> Arc<Store> {
         Arc::clone(&self.shared.store)
     }
 

@@ -1,5 +1,7 @@
 //! Settings of the central service, in TOML (`config/central.toml` is a commented example).
 
+use super::retention::RetentionSettings;
+use super::store::PostgresSettings;
 use crate::policy::config::read_toml;
 use anyhow::Context;
 use serde::{Deserialize, Serialize};
@@ -14,6 +16,15 @@ pub struct CentralSettings {
     pub data: PathBuf,
     /// Folder of certificates and keys, as [`crate::central::enrol::init`] makes it.
     pub identity: PathBuf,
+    /// The PostgreSQL database; without, the embedded one in `data`.
+    #[serde(default)]
+    pub database: Option<PostgresSettings>,
+    /// For how long pictures are kept.
+    #[serde(default)]
+    pub retention: RetentionSettings,
+    /// Address and port of health and metrics, plain HTTP; none without.
+    #[serde(default)]
+    pub monitoring: Option<SocketAddr>,
     /// Listener of the lanes.
     pub lanes: LanesSettings,
     /// Listener of the officers' console.
@@ -26,11 +37,15 @@ impl CentralSettings {
         let text = std::fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))?;
         let mut settings: CentralSettings = read_toml(&text, &path.display().to_string())?;
         let folder = path.parent().unwrap_or(Path::new("."));
-        let console = &mut settings.console;
+        let (console, database) = (&mut settings.console, settings.database.as_mut());
+        let (authority, password) =
+            database.map_or((None, None), |d| (d.authority.as_mut(), d.password_file.as_mut()));
         for place in [&mut settings.data, &mut settings.identity]
             .into_iter()
             .chain(console.certificate.as_mut())
             .chain(console.key.as_mut())
+            .chain(authority)
+            .chain(password)
         {
             *place = folder.join(&*place);
         }

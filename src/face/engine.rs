@@ -89,11 +89,19 @@ impl ModelSet {
     pub fn verify(models_dir: &Path) -> Result<Vec<ModelEntry>, FaceError> {
         let mut found = Vec::new();
         for entry in Manifest::shipped()?.models() {
-            if models::verified(models_dir, entry)?.is_some() {
+            if Self::is_right(models_dir, entry)? {
                 found.push(entry.clone());
             }
         }
         Ok(found)
+    }
+
+    /// Whether one model's file is there and the pinned one; `false` for an optional one that is not there.
+    ///
+    /// # Errors
+    /// When it is missing or another one.
+    pub fn is_right(models_dir: &Path, entry: &ModelEntry) -> Result<bool, FaceError> {
+        Ok(models::verified(models_dir, entry)?.is_some())
     }
 }
 

@@ -26,7 +26,7 @@ pub enum FaceError {
     #[error("models/manifest.toml: {0}")]
     Manifest(String),
     /// A model file cannot be read.
-    #[error("model {} cannot be read: {why}. Run `python3 setup/fetch.py`", path.display())]
+    #[error("model {} cannot be read: {why}. Run `egate models fetch`", path.display())]
     ModelMissing {
         /// The file.
         path: PathBuf,
@@ -34,7 +34,7 @@ pub enum FaceError {
         why: String,
     },
     /// A model file is not the one that was pinned and measured.
-    #[error("model {} has SHA-256 {found}, expected {expected}. Run `python3 setup/fetch.py`", path.display())]
+    #[error("model {} has SHA-256 {found}, expected {expected}. Run `egate models fetch`", path.display())]
     ModelChanged {
         /// The file.
         path: PathBuf,

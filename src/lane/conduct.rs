@@ -280,14 +280,21 @@ impl Conduct {
     fn look_up(&self, current: &Current, document: &Mrz) {
         let mut nonce = [0; 16];
         let answerable = getrandom::fill(&mut nonce).is_ok();
+        let patience_ms = self.lane.profile.limits.lookup_ms;
+        let patience = Duration::from_millis(patience_ms);
         let question = LookupQuestion {
             passage: current.id.0.clone(),
             nonce: hex::encode(nonce),
+            patience_ms,
             document_code: document.document_code.clone(),
             issuing_state: document.issuing_state.clone(),
             document_number: document.document_number.clone(),
+            nationality: document.nationality.clone(),
+            surname: document.surname.clone(),
+            given_names: document.given_names.clone(),
+            date_of_birth: document.date_of_birth.to_string(),
+            sex: document.sex.to_string(),
         };
-        let patience = Duration::from_millis(self.lane.profile.limits.lookup_ms);
         let (central, inputs) = (self.lane.central.clone(), self.inputs.clone());
         let (faculties, number) = (self.lane.faculties.clone(), current.number);
         tokio::spawn(async move {

@@ -14,7 +14,7 @@ use crate::document::Mrz;
 use crate::face::{FaceEngine, Reference};
 use crate::passage::{DocumentFindings, Event, GateState, LookupFindings};
 use crate::policy::Condition;
-use crate::record::wire::{DocumentStatus, LookupAnswer};
+use crate::record::wire::{ArrivalStatus, DocumentStatus, LookupAnswer, PermissionStatus, PersonStatus};
 use crate::trust::{self, Evidence};
 use image::RgbImage;
 use image::codecs::jpeg::JpegEncoder;
@@ -273,22 +273,63 @@ fn unreadable_lines() -> DocumentFindings {
     }
 }
 
-/// `DocumentLookup` from central's word. The passage and nonce were compared where the answer came in.
+/// Document, person and permission from central's word. That the answer is central's and to this
+/// question was verified where it came in.
 fn looked_up(answer: &Result<LookupAnswer, LookupFailure>) -> LookupFindings {
-    let check = match answer {
-        Ok(answer) => match &answer.document {
-            DocumentStatus::Clear => Check::successful(CheckId::DocumentLookup),
-            DocumentStatus::Reported(kind) => {
-                Check::failed(CheckId::DocumentLookup, Reason::DocumentReported).with_detail(kind.as_str())
-            }
-        },
-        Err(LookupFailure::Unavailable) => {
-            Check::undetermined(CheckId::DocumentLookup, Reason::LookupUnavailable)
+    let checks = match answer {
+        Ok(answer) => {
+            vec![document_check(&answer.document), person_check(&answer.person), permission_check(answer)]
         }
-        Err(LookupFailure::Invalid) => {
-            Check::undetermined(CheckId::DocumentLookup, Reason::LookupAnswerInvalid)
+        Err(failure) => {
+            let reason = match failure {
+                LookupFailure::Unavailable => Reason::LookupUnavailable,
+                LookupFailure::Invalid => Reason::LookupAnswerInvalid,
+                LookupFailure::Late => Reason::LookupLate,
+            };
+            LookupFindings::CHECKS.into_iter().map(|id| Check::undetermined(id, reason)).collect()
         }
-        Err(LookupFailure::Late) => Check::undetermined(CheckId::DocumentLookup, Reason::LookupLate),
     };
-    LookupFindings { checks: vec![check] }
+    LookupFindings { checks }
+}
+
+fn document_check(status: &DocumentStatus) -> Check {
+    match status {
+        DocumentStatus::Clear => Check::successful(CheckId::DocumentLookup),
+        DocumentStatus::Reported(kind) => {
+            Check::failed(CheckId::DocumentLookup, Reason::DocumentReported).with_detail(kind.as_str())
+        }
+    }
+}
+
+/// A candidate is no proof, and yet the check that nothing is known against the person has failed.
+fn person_check(status: &PersonStatus) -> Check {
+    const ID: CheckId = CheckId::PersonLookup;
+    match status {
+        PersonStatus::Clear => Check::successful(ID),
+        PersonStatus::Candidates(found) => {
+            let told = found.iter().map(|c| {
+                format!("{}/{}: likeness {}.{} %, {}", c.list, c.entry, c.score / 10, c.score % 10, c.why)
+            });
+            Check::failed(ID, Reason::PersonListed).with_detail(told.collect::<Vec<_>>().join(" | "))
+        }
+        PersonStatus::Undetermined => Check::undetermined(ID, Reason::PersonUndecided),
+        PersonStatus::NotChecked => Check::not_supported(ID, Reason::NoListInForce),
+    }
+}
+
+fn permission_check(answer: &LookupAnswer) -> Check {
+    const ID: CheckId = CheckId::TravelPermission;
+    let (check, told) = match &answer.permission {
+        PermissionStatus::NotRequired(why) => (Check::successful(ID), format!("none needed, {why}")),
+        PermissionStatus::Granted(what) => (Check::successful(ID), what.clone()),
+        PermissionStatus::Missing(what) => (Check::failed(ID, Reason::PermissionMissing), what.clone()),
+        PermissionStatus::NotChecked => (Check::not_supported(ID, Reason::NoListInForce), String::new()),
+    };
+    let arrival = match &answer.arrival {
+        ArrivalStatus::Expected(by) => format!("announced by {by}"),
+        ArrivalStatus::NotExpected => "not announced by a carrier".to_owned(),
+        ArrivalStatus::NotChecked => String::new(),
+    };
+    let told: Vec<String> = [told, arrival].into_iter().filter(|words| !words.is_empty()).collect();
+    if told.is_empty() { check } else { check.with_detail(told.join("; ")) }
 }

@@ -224,6 +224,7 @@ pub fn client(url: &str, kit: &LaneKit) -> Result<CentralClient, ClientError> {
         authority_pem: kit.authority_pem.clone(),
         certificate_pem: kit.certificate_pem.clone(),
         key_pem: kit.key_pem.clone(),
+        answers: kit.answers,
     })
 }
 

@@ -2,7 +2,7 @@
 
 use crate::record::SealingPublicKey;
 use anyhow::Context;
-use ed25519_dalek::SigningKey;
+use ed25519_dalek::{SigningKey, VerifyingKey};
 use std::fs;
 use std::path::Path;
 
@@ -18,6 +18,8 @@ pub struct LaneKit {
     pub record_key: SigningKey,
     /// Pictures are sealed to it.
     pub pictures: SealingPublicKey,
+    /// Verifies central's answers to look-ups.
+    pub answers: VerifyingKey,
 }
 
 impl LaneKit {
@@ -27,12 +29,14 @@ impl LaneKit {
     /// Names the file that is missing or is not what it should be.
     pub fn read(kit: &Path) -> anyhow::Result<Self> {
         let pictures = hexadecimal(&kit.join("pictures.pub"))?;
+        let answers = hexadecimal(&kit.join("answers.pub"))?;
         Ok(LaneKit {
             authority_pem: text(&kit.join("authority.pem"))?,
             certificate_pem: text(&kit.join("lane.pem"))?,
             key_pem: text(&kit.join("lane.key.pem"))?,
             record_key: SigningKey::from_bytes(&hexadecimal(&kit.join("record.key"))?),
             pictures: SealingPublicKey::from_bytes(&pictures).context("pictures.pub")?,
+            answers: VerifyingKey::from_bytes(&answers).context("answers.pub")?,
         })
     }
 }

@@ -10,7 +10,8 @@
 
 use crate::check::Reason;
 use crate::record::wire::{BatchAnswer, LookupAnswer, LookupQuestion, RecordBatch, Refusal, RefusalCode};
-use crate::record::{PassageRecord, SignedRecord};
+use crate::record::{PassageRecord, SignedAnswer, SignedRecord};
+use ed25519_dalek::VerifyingKey;
 use reqwest::{Client, Method, RequestBuilder, StatusCode, header};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -44,6 +45,8 @@ pub struct CentralClientSettings {
     pub certificate_pem: String,
     /// Its private key, PEM.
     pub key_pem: String,
+    /// Verifies central's answers to look-ups.
+    pub answers: VerifyingKey,
 }
 
 /// A lane's connection to central. Cheap to clone.
@@ -51,6 +54,9 @@ pub struct CentralClientSettings {
 pub struct CentralClient {
     http: Client,
     url: String,
+    /// The lane's name, as central knows it: that of the certificate.
+    lane: String,
+    answers: VerifyingKey,
 }
 
 /// Why the settings of a client cannot be used.
@@ -131,6 +137,8 @@ impl CentralClient {
         let chain = CertificateDer::pem_slice_iter(settings.certificate_pem.as_bytes())
             .collect::<Result<Vec<_>, _>>()
             .map_err(pem("lane's certificate"))?;
+        let lane = chain.first().and_then(common_name);
+        let lane = lane.ok_or(ClientError::Pem("lane's certificate", "it names no lane".to_owned()))?;
         let key =
             PrivateKeyDer::from_pem_slice(settings.key_pem.as_bytes()).map_err(pem("lane's private key"))?;
         let provider = Arc::new(rustls::crypto::ring::default_provider());
@@ -145,25 +153,25 @@ impl CentralClient {
             .redirect(reqwest::redirect::Policy::none())
             .connect_timeout(CONNECT_MOST)
             .build()?;
-        Ok(CentralClient { http, url })
+        Ok(CentralClient { http, url, lane, answers: settings.answers })
     }
 
-    /// Asks about a document. The answer must carry the question's passage and nonce.
+    /// Asks about a document and its bearer. The answer must be central's, for this lane and question, and
+    /// of now.
     pub async fn look_up(
         &self,
         question: &LookupQuestion,
         deadline: Duration,
     ) -> Result<LookupAnswer, LookupError> {
-        let call = self.call::<LookupAnswer>(self.request(Method::POST, "/v1/lookups").json(question));
+        let call = self.call::<SignedAnswer>(self.request(Method::POST, "/v1/lookups").json(question));
         let answer = tokio::time::timeout(deadline, call).await.map_err(|_| LookupError::Late)?;
         let answer = answer.map_err(|error| match error {
             CallError::Answer(text) => LookupError::Invalid(text),
             other => LookupError::Unavailable(other.to_string()),
         })?;
-        if answer.passage != question.passage || answer.nonce != question.nonce {
-            return Err(LookupError::Invalid("the answer is to another question".to_owned()));
-        }
-        Ok(answer)
+        let now = jiff::Timestamp::now().as_millisecond();
+        let verified = answer.verify(&self.answers, &self.lane, question, now);
+        verified.map_err(|error| LookupError::Invalid(error.to_string()))
     }
 
     /// Whether central can be reached and knows this lane.
@@ -212,6 +220,14 @@ impl CentralClient {
             Err(_) => Err(CallError::Answer(format!("status {status} without a reason"))),
         }
     }
+}
+
+/// The one common name of a certificate.
+fn common_name(certificate: &CertificateDer<'_>) -> Option<String> {
+    let certificate = openssl::x509::X509::from_der(certificate).ok()?;
+    let mut names = certificate.subject_name().entries_by_nid(openssl::nid::Nid::COMMONNAME);
+    let name = names.next()?.data().to_string().ok()?;
+    names.next().is_none().then_some(name)
 }
 
 /// The error with its causes: the outermost alone says only "error sending request".

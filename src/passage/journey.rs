@@ -219,7 +219,7 @@ impl Journey {
     pub(super) fn lookup_late(&mut self) {
         if matches!(self.lookup, Lookup::Asked(_)) {
             self.lookup = Lookup::Settled;
-            for id in [CheckId::DocumentLookup, CheckId::PersonLookup] {
+            for id in LookupFindings::CHECKS {
                 self.add_check(Check::undetermined(id, Reason::LookupLate));
             }
         }

@@ -1,7 +1,7 @@
 //! What the passage hears and what it wishes.
 
 use super::{GateCommand, GateState};
-use crate::check::{Check, Reason};
+use crate::check::{Check, CheckId, Reason};
 use crate::document::Mrz;
 use crate::face::{FrameFindings, QualityFlaw, Reference};
 use crate::policy::{Condition, ExitToken, PassageId};
@@ -44,8 +44,14 @@ pub struct DocumentFindings {
 /// Central's answer about document and person.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LookupFindings {
-    /// `DocumentLookup` and `PersonLookup`.
+    /// Those of [`LookupFindings::CHECKS`].
     pub checks: Vec<Check>,
+}
+
+impl LookupFindings {
+    /// The checks that central answers.
+    pub const CHECKS: [CheckId; 3] =
+        [CheckId::DocumentLookup, CheckId::PersonLookup, CheckId::TravelPermission];
 }
 
 /// What the lane tells the passage.

@@ -63,7 +63,8 @@ fn gravity(reason: Reason) -> Gravity {
         | OptionalDataDisagrees
         | DocumentExpired
         | SeveralFaces
-        | SeveralPersons => Gravity::Irregular,
+        | SeveralPersons
+        | PermissionMissing => Gravity::Irregular,
 
         MrzUnreadable
         | ChipMissing
@@ -87,7 +88,9 @@ fn gravity(reason: Reason) -> Gravity {
         | CabinUnobserved
         | LookupUnavailable
         | LookupLate
-        | LookupAnswerInvalid => Gravity::Unknown,
+        | LookupAnswerInvalid
+        | NoListInForce
+        | PersonUndecided => Gravity::Unknown,
 
         TravellerLeft | TravellerTimeout | DocumentRemoved | OfficerCalled | ReleasedToOfficer => {
             Gravity::Course

@@ -5,11 +5,13 @@
 //! Pictures are sealed by HPKE to central's key where they are born, named by the hash of what is
 //! sealed, so the chain still verifies after they are deleted. [`wire`] holds what lane and central
 //! say to each other.
+mod answer;
 mod chain;
 mod passage_record;
 mod seal;
 pub mod wire;
 
+pub use answer::*;
 pub use chain::*;
 pub use passage_record::*;
 pub use seal::*;

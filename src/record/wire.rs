@@ -5,7 +5,7 @@
 //! |---|---|---|
 //! | `PUT /v1/pictures/{sha256}` | sealed bytes | 204 |
 //! | `POST /v1/records` | [`RecordBatch`] | [`BatchAnswer`] |
-//! | `POST /v1/lookups` | [`LookupQuestion`] | [`LookupAnswer`] |
+//! | `POST /v1/lookups` | [`LookupQuestion`] | [`super::SignedAnswer`] |
 //! | `GET /v1/health` | | 204 |
 //!
 //! Every other status comes with a [`Refusal`]. Pictures go before the record that names them.
@@ -80,7 +80,7 @@ pub enum RefusalCode {
     Busy,
 }
 
-/// Question about a document and its bearer.
+/// Question about a document and its bearer, in the words of the zone.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LookupQuestion {
@@ -88,24 +88,49 @@ pub struct LookupQuestion {
     pub passage: String,
     /// Random, 32 hexadecimal digits; comes back in the answer.
     pub nonce: String,
+    /// So long the lane waits, milliseconds; after that central gives the question up.
+    pub patience_ms: u64,
     /// As in the zone.
     pub document_code: String,
     /// As in the zone.
     pub issuing_state: String,
     /// As in the zone.
     pub document_number: String,
+    /// As in the zone.
+    pub nationality: String,
+    /// As in the zone, fillers turned to blanks.
+    pub surname: String,
+    /// As in the zone, fillers turned to blanks; may be truncated.
+    pub given_names: String,
+    /// `YYMMDD` as in the zone, unknown parts `<`.
+    pub date_of_birth: String,
+    /// `M`, `F`, `<`.
+    pub sex: String,
 }
 
-/// What is known.
+/// What is known, for one lane, passage and nonce, and for a short time. It travels signed, as a
+/// [`super::SignedAnswer`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LookupAnswer {
+    /// The lane that asked, by its certificate.
+    pub lane: String,
     /// The question's.
     pub passage: String,
     /// The question's.
     pub nonce: String,
+    /// When it was given, milliseconds since 1970 UTC.
+    pub issued: i64,
+    /// From then on it counts for nothing, milliseconds since 1970 UTC.
+    pub expires: i64,
     /// Whether the document is reported.
     pub document: DocumentStatus,
+    /// Whether the person may be on a watch list.
+    pub person: PersonStatus,
+    /// Whether the person needs a permission to travel, and has it.
+    pub permission: PermissionStatus,
+    /// Whether a carrier announced the person.
+    pub arrival: ArrivalStatus,
 }
 
 /// What central knows of a document.
@@ -116,4 +141,58 @@ pub enum DocumentStatus {
     Clear,
     /// Reported, with the kind ("stolen", "lost", "revoked").
     Reported(String),
+}
+
+/// What central knows of a person.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PersonStatus {
+    /// Compared with every watch list in force, and near to nobody.
+    Clear,
+    /// Who is near enough that an officer must compare: best first, never a proof.
+    Candidates(Vec<PersonCandidate>),
+    /// There were more comparisons to make than can be made in time.
+    Undetermined,
+    /// No watch list is in force.
+    NotChecked,
+}
+
+/// Somebody on a watch list who may be the traveller.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PersonCandidate {
+    /// The list's name.
+    pub list: String,
+    /// The entry's reference in it.
+    pub entry: String,
+    /// Likeness of name, date, nationality and sex in thousandths; 1000 where all agree.
+    pub score: u16,
+    /// What agrees and what does not, in words.
+    pub why: String,
+}
+
+/// What central knows of a permission to travel.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PermissionStatus {
+    /// By the rules none is needed; which rule.
+    NotRequired(String),
+    /// There is one; what it is and until when.
+    Granted(String),
+    /// One is needed and none is known; what is needed.
+    Missing(String),
+    /// No rules are in force.
+    NotChecked,
+}
+
+/// What carriers announced.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ArrivalStatus {
+    /// Announced; by whom and with which service.
+    Expected(String),
+    /// Not among those announced.
+    NotExpected,
+    /// No carrier's list is in force.
+    NotChecked,
 }

@@ -19,7 +19,7 @@ const MASTER_LIST_SIGNING: &str = "2.23.136.1.1.3";
 const DEVIATION_LIST_SIGNING: &str = "2.23.136.1.1.8";
 
 /// A parsed certificate.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Certificate {
     der: Vec<u8>,
     signed: Signed,
@@ -30,6 +30,15 @@ pub struct Certificate {
     not_after: Timestamp,
     key: PublicKey,
     extensions: Extensions,
+}
+
+impl std::fmt::Debug for Certificate {
+    /// Whose it is, not its bytes: a store holds hundreds.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let mut told = f.debug_struct("Certificate");
+        told.field("subject", &self.subject.to_string()).field("issuer", &self.issuer.to_string());
+        told.field("serial", &hex::encode(&self.serial)).finish_non_exhaustive()
+    }
 }
 
 /// What is signed, how, and the signature: certificates and revocation lists alike.

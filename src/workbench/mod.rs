@@ -8,6 +8,7 @@ pub mod fixture;
 pub mod inspect;
 #[cfg(feature = "issuer")]
 pub mod issue;
+pub mod models;
 pub mod record;
 pub mod replay;
 pub mod scenes;

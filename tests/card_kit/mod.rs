@@ -1,5 +1,5 @@
-//! Personalises software passports for tests: keys that are the same each time, and the files that announce
-//! them, written here from Doc 9303-11 §9.2.
+//! Personalises software passports for tests: static keys, and the files that announce them, written here from
+//! Doc 9303-11 §9.2.
 #![allow(dead_code, reason = "each test takes what it needs")]
 
 use egate::chip::FileId;
@@ -361,7 +361,7 @@ fn active_authentication_info(digest: Digest) -> Vec<u8> {
     sequence(&[protocol, integer(&[1]), algorithm])
 }
 
-/// An RSA key of so many bits, made once for each test process and size.
+/// A fresh RSA key of so many bits; no test depends on which it is.
 pub(crate) fn rsa(bits: u32) -> PKey<Private> {
     PKey::from_rsa(Rsa::generate(bits).unwrap()).unwrap()
 }

@@ -1,7 +1,10 @@
 //! A central service with an enrolled lane, in a temporary folder, over real TLS on loopback.
 
 use egate::central::enrol;
-use egate::central::{Central, CentralSettings, ConsoleSettings, LanesSettings, RunningCentral};
+use egate::central::store::PostgresSettings;
+use egate::central::{
+    Central, CentralSettings, ConsoleSettings, LanesSettings, RetentionSettings, RunningCentral,
+};
 use egate::check::{Check, CheckId, Reason};
 use egate::outbox::LaneKit;
 use egate::outbox::{CentralClient, CentralClientSettings};
@@ -22,6 +25,11 @@ pub struct World {
 impl World {
     /// Central with the lanes `lane-1` and `lane-2`.
     pub async fn start() -> World {
+        World::start_on(None).await
+    }
+
+    /// The same on a PostgreSQL database.
+    pub async fn start_on(database: Option<PostgresSettings>) -> World {
         let folder = tempfile::tempdir().unwrap();
         let identity = folder.path().join("identity");
         enrol::init(&identity, &["localhost", "127.0.0.1"]).unwrap();
@@ -31,6 +39,9 @@ impl World {
         let mut settings = CentralSettings {
             data: folder.path().join("data"),
             identity,
+            database,
+            monitoring: Some(free),
+            retention: RetentionSettings::default(),
             lanes: LanesSettings { listen: free },
             console: ConsoleSettings { listen: free, certificate: None, key: None },
         };
@@ -63,6 +74,7 @@ impl World {
             authority_pem: kit.authority_pem,
             certificate_pem: kit.certificate_pem,
             key_pem: kit.key_pem,
+            answers: kit.answers,
         })
         .unwrap()
     }

@@ -23,7 +23,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use std::sync::Arc;
 
-pub(super) use sign_in::invite;
+pub(super) use sign_in::{invite, user_by_password};
 
 /// Largest form, bytes.
 const FORM_MOST: usize = 16 << 10;

@@ -97,13 +97,23 @@ pub(super) async fn sign_in(State(shared): State<Arc<Shared>>, Form(form): Form<
 
 /// A new session's token when the password is right and the account not locked.
 fn check_password(shared: &Shared, form: &SignInForm) -> anyhow::Result<Option<String>> {
-    if form.password.len() > PASSWORD_MOST || form.name.len() > NAME_MOST {
+    let user = user_by_password(shared, &form.name, &form.password)?;
+    user.map(|user| new_session(shared, &user)).transpose()
+}
+
+/// The user, when the password is right and the account not locked. Wrong passwords are counted.
+pub(in crate::central) fn user_by_password(
+    shared: &Shared,
+    name: &str,
+    password: &str,
+) -> anyhow::Result<Option<User>> {
+    if password.len() > PASSWORD_MOST || name.len() > NAME_MOST {
         return Ok(None);
     }
     let now = shared.now();
-    let user = shared.store.user(form.name.trim())?;
+    let user = shared.store.user(name.trim())?;
     let kept = user.as_ref().and_then(|user| user.password.as_deref());
-    let right = matches(&form.password, kept.unwrap_or(NOBODY)) && kept.is_some();
+    let right = matches(password, kept.unwrap_or(NOBODY)) && kept.is_some();
     let Some(user) = user else { return Ok(None) };
     if user.locked_until > now {
         return Ok(None);
@@ -115,7 +125,7 @@ fn check_password(shared: &Shared, form: &SignInForm) -> anyhow::Result<Option<S
         return Ok(None);
     }
     shared.store.count_sign_in(&user.name, 0, 0, now)?;
-    new_session(shared, &user).map(Some)
+    Ok(Some(user))
 }
 
 fn matches(password: &str, kept: &str) -> bool {

@@ -361,7 +361,7 @@ fn group_title(id: CheckId) -> &'static str {
         | CheckId::IssuingState => "Passive authentication",
         CheckId::DocumentExpiry | CheckId::MrzAgainstChip => "Document as a whole",
         CheckId::Portrait | CheckId::SinglePerson | CheckId::Liveness | CheckId::FaceMatch => "Person",
-        CheckId::DocumentLookup | CheckId::PersonLookup => "Central",
+        CheckId::DocumentLookup | CheckId::PersonLookup | CheckId::TravelPermission => "Central",
     }
 }
 

@@ -1,20 +1,46 @@
-//! What central keeps, behind one contract.
+//! What central keeps.
 //!
-//! The contract is blocking: the embedded store works so by nature, and a store over the network can
-//! wait inside it, since callers always call from a thread that may wait. Every method is one
-//! transaction: it is durable when it returns, or nothing of it happened. Time enters as an argument,
-//! in milliseconds since 1970 UTC.
+//! [`Store`] says what can be stored and found, in as many files as there are concerns. It is written
+//! once, in SQL that every engine understands; an engine ([`sqlite`], [`postgres`]) gives transactions
+//! and nothing else. Which engine is behind it is nobody's concern but that of who opens it.
 //!
-//! Nothing here needs serial numbers, locks held by the database over several calls, or one process
-//! alone, so that distributed databases can stand behind it too.
+//! * Every method is one transaction: it is durable when it returns, or nothing of it happened. After
+//!   [`StoreError::Uncertain`] alone nobody knows; asking again is safe for [`Store::append`], which
+//!   stores nothing twice, and for changes of cases, which name the version that they saw.
+//! * Calls wait for disk and network: they are made from threads that may wait.
+//! * Time enters as an argument, in milliseconds since 1970 UTC.
+//! * Nothing needs serial numbers, locks over several calls, or one process alone: any number of central
+//!   processes may run on one PostgreSQL database, or on one of the distributed engines that speak its
+//!   protocol.
+//!
+//! Records are not partitioned by day: that a record's key is taken once must hold over all days, and a
+//! partitioned table cannot promise it. Retention finds its days by an index instead.
 
+mod alarms;
+mod audit;
+mod cases;
+mod lanes;
+mod lists;
+mod postgres;
+mod records;
+mod reported;
+mod retention;
+mod sql;
 mod sqlite;
+mod users;
 
-pub use sqlite::SqliteStore;
+pub use alarms::{Alarm, AlarmKind};
+pub use audit::{AuditEntry, AuditLine};
+pub use cases::{Case, CaseChange, Decided, Decision, Judgement};
+pub use lanes::{Lane, LaneOverview};
+pub use lists::{Approval, ENTRIES_AT_ONCE, Generation, ListKind, Listed, ListedEntry, NewEntry};
+pub use postgres::PostgresSettings;
+pub use records::{Appended, PassageFilter, RecordKey, StoredPassage, VerifiedRecord};
+pub use retention::Deletion;
+pub use users::{Role, Session, User};
 
-use crate::passage::Ending;
-use crate::record::{PassageRecord, SignedRecord};
-use serde::{Deserialize, Serialize};
+use sql::{Engine, Sql};
+use std::path::Path;
 
 /// Milliseconds since 1970 UTC.
 pub type Millis = i64;
@@ -22,9 +48,24 @@ pub type Millis = i64;
 /// Why the store could not do what it was asked.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// The database said no.
+    /// SQLite said no.
     #[error("database: {0}")]
-    Database(#[from] rusqlite::Error),
+    Sqlite(#[from] rusqlite::Error),
+    /// PostgreSQL said no.
+    #[error("database: {}", postgres::whole_story(.0))]
+    Postgres(#[from] tokio_postgres::Error),
+    /// There is no connection to the database.
+    #[error("no connection to the database: {0}")]
+    Unreachable(String),
+    /// The connection broke while the database was to make changes durable.
+    #[error("the connection broke at the commit, whether the changes were made is not known: {0}")]
+    Uncertain(String),
+    /// Changes of several callers could not be made durable together; nothing of them happened.
+    #[error("the changes could not be made durable: {0}")]
+    Commit(String),
+    /// The settings of the database cannot be used.
+    #[error("settings of the database: {0}")]
+    Settings(String),
     /// The file system said no.
     #[error("files of the store: {0}")]
     Files(#[from] std::io::Error),
@@ -41,426 +82,65 @@ pub enum StoreError {
     },
 }
 
-/// Place of a record at central: lane, epoch of its outbox, sequence.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct RecordKey {
-    /// Lane's name.
-    pub lane: String,
-    /// Epoch of the lane's outbox.
-    pub epoch: String,
-    /// From 1.
-    pub sequence: u64,
+/// What central keeps. See the head of the module.
+pub struct Store {
+    engine: Box<dyn Engine>,
 }
 
-impl std::fmt::Display for RecordKey {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}/{}/{}", self.lane, self.epoch, self.sequence)
-    }
-}
-
-/// A lane that may report.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Lane {
-    /// Its name, as in its certificate.
-    pub name: String,
-    /// Ed25519 public key of its records, hexadecimal.
-    pub record_key: String,
-    /// Whether it may not report any more.
-    pub revoked: bool,
-}
-
-/// A record whose signature was verified, ready to be stored.
-#[derive(Debug, Clone)]
-pub struct VerifiedRecord {
-    /// As sent.
-    pub signed: SignedRecord,
-    /// What its canonical form says.
-    pub record: PassageRecord,
-}
-
-impl VerifiedRecord {
-    /// Its key.
-    pub fn key(&self) -> RecordKey {
-        let at = &self.record.position;
-        RecordKey { lane: at.lane.clone(), epoch: at.epoch.clone(), sequence: at.sequence }
-    }
-}
-
-/// What became of the records of one call to [`Store::append`].
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Appended {
-    /// Sequence of the last record that is stored, new or from before; `None` when none is.
-    pub stored_through: Option<u64>,
-    /// Keys of records that were not there before.
-    pub new: Vec<RecordKey>,
-    /// The record at which storing ended: another record is stored under its key. It is quarantined.
-    pub conflict: Option<RecordKey>,
-}
-
-/// A stored passage.
-#[derive(Debug, Clone)]
-pub struct StoredPassage {
-    /// Its key.
-    pub key: RecordKey,
-    /// Its record.
-    pub record: PassageRecord,
-    /// When it arrived.
-    pub received: Millis,
-    /// The case, when it was referred.
-    pub case: Option<Case>,
-}
-
-/// Which passages to list, newest first.
-#[derive(Debug, Clone, Default)]
-pub struct PassageFilter {
-    /// Only with this ending.
-    pub ending: Option<Ending>,
-    /// At most so many.
-    pub most: usize,
-}
-
-/// What an officer saw with their own eyes, before any score.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Judgement {
-    /// Portrait and frame show the same person.
-    Same,
-    /// They show different persons.
-    Different,
-    /// Cannot tell.
-    CannotTell,
-}
-
-/// What an officer decided.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Decision {
-    /// The traveller may cross.
-    Admit,
-    /// The traveller may not cross.
-    Refuse,
-    /// Examined further, at the second line.
-    SecondLine,
-}
-
-/// A referred passage in officers' hands.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Case {
-    /// Raised by each change; a change names the version that it saw.
-    pub version: u64,
-    /// When the case was opened.
-    pub opened: Millis,
-    /// Who judged by own eyes last, what, when.
-    pub judged: Option<(String, Judgement, Millis)>,
-    /// The decision; a case with a decision is closed.
-    pub decided: Option<Decided>,
-}
-
-/// A decision on a case.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Decided {
-    /// What.
-    pub decision: Decision,
-    /// By whom.
-    pub officer: String,
-    /// When.
-    pub at: Millis,
-    /// The officer's note.
-    pub note: String,
-}
-
-/// Whether a change of a case was made.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum CaseChange {
-    /// Made; the case as it is now.
-    Made(Case),
-    /// Not made, since the case is not as the officer saw it; the case as it is.
-    Conflict(Case),
-    /// Not made: this officer has not judged by own eyes yet.
-    NotJudged(Case),
-    /// There is no such case.
-    Missing,
-}
-
-/// What a user of the console may do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
-#[serde(rename_all = "snake_case")]
-pub enum Role {
-    /// Decides cases.
-    Officer,
-    /// Decides cases, reads the audit trail, invites users.
-    Supervisor,
-    /// Sees lanes and alarms, no traveller.
-    Engineer,
-    /// Reads everything, changes nothing.
-    Auditor,
-}
-
-impl Role {
-    /// Name as shown.
-    pub fn title(self) -> &'static str {
-        match self {
-            Role::Officer => "Officer",
-            Role::Supervisor => "Supervisor",
-            Role::Engineer => "Engineer",
-            Role::Auditor => "Auditor",
-        }
+impl Store {
+    /// Opens or makes the embedded database in a file and brings it to the newest version.
+    ///
+    /// # Errors
+    /// When the file cannot be opened or was written by newer software.
+    pub fn sqlite(path: &Path) -> Result<Store, StoreError> {
+        Ok(Store { engine: Box::new(sqlite::Sqlite::open(path)?) })
     }
 
-    /// May see passages and travellers.
-    pub fn sees_travellers(self) -> bool {
-        !matches!(self, Role::Engineer)
+    /// Connects to a PostgreSQL database and brings it to the newest version. Not to be called from an
+    /// asynchronous task, nor any method of the store that it gives.
+    ///
+    /// # Errors
+    /// When the settings are wrong, the database cannot be reached or was written by newer software.
+    pub fn postgres(settings: &PostgresSettings) -> Result<Store, StoreError> {
+        Ok(Store { engine: Box::new(postgres::Postgres::open(settings)?) })
     }
 
-    /// May judge and decide cases.
-    pub fn decides(self) -> bool {
-        matches!(self, Role::Officer | Role::Supervisor)
+    /// Writes a copy of the embedded database, as it is at one moment, into a new file.
+    ///
+    /// # Errors
+    /// When the file is there, cannot be written, or the database is not the embedded one.
+    pub fn snapshot(&self, into: &Path) -> Result<(), StoreError> {
+        self.engine.snapshot(into)
     }
 
-    /// May read the audit trail.
-    pub fn audits(self) -> bool {
-        matches!(self, Role::Supervisor | Role::Auditor)
+    /// Tells other processes on the same database that something changed. A hint, which may be lost.
+    pub fn tell_others(&self) {
+        self.engine.tell_others();
     }
-}
 
-/// A user of the console.
-#[derive(Debug, Clone)]
-pub struct User {
-    /// Sign-in name.
-    pub name: String,
-    /// What they may do.
-    pub role: Role,
-    /// Argon2id in PHC form; none until the one-time link was used.
-    pub password: Option<String>,
-    /// Wrong passwords since the last right one.
-    pub failures: u32,
-    /// No sign-in before.
-    pub locked_until: Millis,
-}
-
-/// A session of the console, a row that can be revoked.
-#[derive(Debug, Clone)]
-pub struct Session {
-    /// SHA-256 of the cookie, hexadecimal; the cookie itself is nowhere kept.
-    pub token_sha256: String,
-    /// Whose.
-    pub user: String,
-    /// Their role as it is now.
-    pub role: Role,
-    /// Comes back with every form.
-    pub csrf: String,
-    /// When it began.
-    pub created: Millis,
-    /// When it was last used by a person.
-    pub seen: Millis,
-}
-
-/// One line of the audit trail; each is chained to the one before by SHA-256.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct AuditLine {
-    /// From 1, without gaps.
-    pub number: u64,
-    /// When.
-    pub at: Millis,
-    /// Who: an officer's name or `lane:NAME`.
-    pub actor: String,
-    /// What was done, from a fixed list of words.
-    pub act: String,
-    /// On what.
-    pub subject: String,
-    /// More about it.
-    pub detail: String,
-    /// Hash of the line before, hexadecimal.
-    pub previous: String,
-    /// Hash of this line, hexadecimal.
-    pub sha256: String,
-}
-
-/// What to write into the audit trail.
-#[derive(Debug, Clone, Copy)]
-pub struct AuditEntry<'a> {
-    /// See [`AuditLine::actor`].
-    pub actor: &'a str,
-    /// See [`AuditLine::act`].
-    pub act: &'a str,
-    /// See [`AuditLine::subject`].
-    pub subject: &'a str,
-    /// See [`AuditLine::detail`].
-    pub detail: &'a str,
-}
-
-/// Something that a person must look into. Repeated alarms are counted, not repeated.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Alarm {
-    /// Which lane.
-    pub lane: String,
-    /// What kind.
-    pub kind: AlarmKind,
-    /// About what: a record's key.
-    pub subject: String,
-    /// More about it.
-    pub text: String,
-    /// When first and last.
-    pub first: Millis,
-    /// See `first`.
-    pub last: Millis,
-    /// How often.
-    pub count: u64,
-}
-
-/// Kinds of alarms.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum AlarmKind {
-    /// Records are missing between two that are stored.
-    Gap,
-    /// A record does not continue the one before.
-    ChainBreak,
-    /// Another record came under a key that is taken.
-    Conflict,
-    /// A record's hash or signature is wrong.
-    BadRecord,
-}
-
-impl AlarmKind {
-    /// Sentence for officers and engineers.
-    pub fn title(self) -> &'static str {
-        match self {
-            AlarmKind::Gap => "Records are missing",
-            AlarmKind::ChainBreak => "A record does not continue the one before",
-            AlarmKind::Conflict => "Two different records under one number",
-            AlarmKind::BadRecord => "A record's hash or signature is wrong",
-        }
+    /// From now on calls `heard` when another process told of a change. Hints may be lost:
+    /// [`Store::fingerprint`] is to be looked at now and then, too.
+    pub fn on_change(&self, heard: Box<dyn Fn() + Send + Sync>) {
+        self.engine.on_change(heard);
     }
-}
 
-/// A lane with what was heard from it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LaneOverview {
-    /// The lane.
-    pub lane: Lane,
-    /// Records stored.
-    pub records: u64,
-    /// When the last record arrived.
-    pub last_record: Option<Millis>,
-    /// Open cases.
-    pub open_cases: u64,
-}
+    /// One write transaction. The act may be run again from its start.
+    fn write<T>(&self, mut act: impl FnMut(&mut dyn Sql) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        let mut done = None;
+        self.engine.write(&mut |sql| {
+            done = Some(act(sql)?);
+            Ok(())
+        })?;
+        done.ok_or_else(|| StoreError::Damaged("a transaction ended without a result".to_owned()))
+    }
 
-/// The contract. See the head of the module.
-pub trait Store: Send + Sync {
-    /// A lane by name.
-    fn lane(&self, name: &str) -> Result<Option<Lane>, StoreError>;
-    /// Adds a lane; one that is there is left as it is.
-    fn add_lane(&self, name: &str, record_key: &str, now: Millis) -> Result<(), StoreError>;
-    /// From now on nothing of this lane is accepted. Gives whether there was such a lane.
-    fn revoke_lane(&self, name: &str, now: Millis) -> Result<bool, StoreError>;
-    /// All lanes.
-    fn lanes(&self) -> Result<Vec<LaneOverview>, StoreError>;
-
-    /// Stores records of one lane and one epoch in order, opens cases, raises alarms for gaps and
-    /// breaks, all in one transaction. Ends at the first record whose key holds another hash.
-    fn append(&self, records: &[VerifiedRecord], now: Millis) -> Result<Appended, StoreError>;
-    /// Passages, newest first.
-    fn passages(&self, filter: &PassageFilter) -> Result<Vec<StoredPassage>, StoreError>;
-    /// One passage.
-    fn passage(&self, key: &RecordKey) -> Result<Option<StoredPassage>, StoreError>;
-    /// Counts of passages by ending: admitted, referred, withdrawn.
-    fn endings(&self) -> Result<[u64; 3], StoreError>;
-
-    /// Cases without decision, oldest first, at most so many, and how many there are.
-    fn open_cases(&self, most: usize) -> Result<(Vec<StoredPassage>, u64), StoreError>;
-    /// An officer's own judgement, if the case still has this version and no decision.
-    fn judge(
-        &self,
-        key: &RecordKey,
-        version: u64,
-        officer: &str,
-        judgement: Judgement,
-        now: Millis,
-    ) -> Result<CaseChange, StoreError>;
-    /// An officer's decision, if the case still has this version, no decision, and this officer's judgement.
-    fn decide(&self, key: &RecordKey, version: u64, decided: &Decided) -> Result<CaseChange, StoreError>;
-
-    /// Raises an alarm, or counts it when it is there.
-    fn alarm(
-        &self,
-        lane: &str,
-        kind: AlarmKind,
-        subject: &str,
-        text: &str,
-        now: Millis,
-    ) -> Result<(), StoreError>;
-    /// Alarms, latest first, at most so many.
-    fn alarms(&self, most: usize) -> Result<Vec<Alarm>, StoreError>;
-
-    /// Lists a document as reported; a new kind replaces the one before.
-    fn report_document(
-        &self,
-        issuing_state: &str,
-        number: &str,
-        kind: &str,
-        now: Millis,
-    ) -> Result<(), StoreError>;
-    /// What is reported of a document; question and hit are audited in the same transaction.
-    fn look_up(
-        &self,
-        issuing_state: &str,
-        number: &str,
-        audit: AuditEntry<'_>,
-        now: Millis,
-    ) -> Result<Option<String>, StoreError>;
-
-    /// A user by name.
-    fn user(&self, name: &str) -> Result<Option<User>, StoreError>;
-    /// Whether any user has a password.
-    fn has_users(&self) -> Result<bool, StoreError>;
-    /// Makes or renews a user without password, who sets one with this one-time token before the given
-    /// time. Open sessions of the user end.
-    fn invite(
-        &self,
-        name: &str,
-        role: Role,
-        token_sha256: &str,
-        until: Millis,
-        now: Millis,
-    ) -> Result<(), StoreError>;
-    /// Whose one-time token this is, while it is good.
-    fn invited(&self, token_sha256: &str, now: Millis) -> Result<Option<String>, StoreError>;
-    /// Sets the password by the one-time token, which is used up. Gives the user's name.
-    fn set_password(
-        &self,
-        token_sha256: &str,
-        password: &str,
-        now: Millis,
-    ) -> Result<Option<String>, StoreError>;
-    /// Counts a wrong password and sets the time of no sign-in, or resets both after a right one.
-    fn count_sign_in(
-        &self,
-        name: &str,
-        failures: u32,
-        locked_until: Millis,
-        now: Millis,
-    ) -> Result<(), StoreError>;
-
-    /// Begins a session.
-    fn begin_session(&self, session: &Session) -> Result<(), StoreError>;
-    /// A session that is neither revoked nor older than the two limits.
-    fn session(
-        &self,
-        token_sha256: &str,
-        begun_after: Millis,
-        seen_after: Millis,
-    ) -> Result<Option<Session>, StoreError>;
-    /// A person used the session.
-    fn see_session(&self, token_sha256: &str, now: Millis) -> Result<(), StoreError>;
-    /// Ends a session.
-    fn end_session(&self, token_sha256: &str, now: Millis) -> Result<(), StoreError>;
-
-    /// Writes a line into the audit trail.
-    fn audit(&self, entry: AuditEntry<'_>, now: Millis) -> Result<(), StoreError>;
-    /// The newest lines, newest first, at most so many.
-    fn audit_lines(&self, most: usize) -> Result<Vec<AuditLine>, StoreError>;
-    /// Number of the first line whose chain is broken, if any.
-    fn audit_break(&self) -> Result<Option<u64>, StoreError>;
+    /// Reads what is committed. The act may be run again from its start.
+    fn read<T>(&self, mut act: impl FnMut(&mut dyn Sql) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        let mut done = None;
+        self.engine.read(&mut |sql| {
+            done = Some(act(sql)?);
+            Ok(())
+        })?;
+        done.ok_or_else(|| StoreError::Damaged("a transaction ended without a result".to_owned()))
+    }
 }

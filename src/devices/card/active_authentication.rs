@@ -104,14 +104,13 @@ mod tests {
         let random = hex::decode("1234567890ABCDEF1234567890ABCDEF11223344").unwrap();
         let challenge = [1, 2, 3, 4, 5, 6, 7, 8];
         for (digest, end) in [
-            (Digest::Sha1, "4E40E81563B1BC"),
+            (Digest::Sha1, "40E81563B1BC"),
             (Digest::Sha224, "15E47DDBE2045D38CC"),
             (Digest::Sha256, "FF13377DE8308934CC"),
             (Digest::Sha384, "D4D0D6C07E7536CC"),
             (Digest::Sha512, "5C8BB28F51635CC"),
         ] {
             let made = hex::encode_upper(message(digest, &random, &challenge));
-            let end = end.trim_start_matches("4E");
             assert!(made.ends_with(end), "{digest:?} {made}");
         }
     }

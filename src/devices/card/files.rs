@@ -1,6 +1,7 @@
 //! Selecting and reading files, ISO/IEC 7816-4 §11.2 and §11.3 as Doc 9303-10 §3.6 profiles them.
 
 use super::apdu::CommandIn;
+use super::behaviour::LARGEST_ANSWER;
 use super::objects::{object, value};
 use super::oddity::Oddities;
 use super::status::{self, Status};
@@ -10,8 +11,6 @@ use std::collections::BTreeMap;
 /// Name of the eMRTD application.
 const APPLICATION: [u8; 7] = [0xA0, 0x00, 0x00, 0x02, 0x47, 0x10, 0x01];
 const MASTER_FILE: &[u8] = &[0x3F, 0x00];
-/// Most data that READ BINARY gives at once.
-const LARGEST_READ: usize = 65_000;
 
 /// Where in the chip a terminal stands.
 #[derive(Debug, Clone, Copy, Default)]
@@ -124,7 +123,7 @@ impl Standing {
             return Err(refusal);
         }
         // The data object around the bytes counts as wanted too.
-        let room = command.wanted.min(LARGEST_READ) - if odd { wrapping(command.wanted) } else { 0 };
+        let room = command.wanted.min(LARGEST_ANSWER) - if odd { wrapping(command.wanted) } else { 0 };
         let offset = usize::try_from(offset).map_err(|_| status::WRONG_OFFSET)?;
         let mut piece: Vec<u8> = content.iter().skip(offset).take(room).copied().collect();
         if endless == Some(file) {

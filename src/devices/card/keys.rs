@@ -164,6 +164,23 @@ mod tests {
     }
 
     #[test]
+    fn derives_keys_of_every_length() {
+        let g1 = bytes("28768D20701247DAE81804C9E780EDE582A9996DB4A315020B2733197DB84925");
+        let long = "8DF3278FB32026E66277357FCD6C826DBEB3DE32088B2531757D753940185923";
+        for (suite, secret, purpose, key) in [
+            // Doc 9303-11 appendix G.1: K, KS_enc and KS_mac.
+            (Suite::Aes128, g1.as_slice(), ENCRYPTION, "F5F0E35C0D7161EE6724EE513A0D9A7F"),
+            (Suite::Aes128, g1.as_slice(), AUTHENTICATION, "FE251C7858B356B24514B3BD5F4297D1"),
+            (Suite::Aes128, b"123456", PASSWORD, "591468CDA83D65219CCCB8560233600F"),
+            (Suite::Aes192, b"123456", PASSWORD, &long[..48]),
+            (Suite::Aes256, b"123456", PASSWORD, long),
+        ] {
+            let expected = suite.key(&bytes(key)).encrypt(&[7; 32]);
+            assert_eq!(suite.derive(secret, purpose).encrypt(&[7; 32]), expected, "{suite:?} {purpose}");
+        }
+    }
+
+    #[test]
     fn decrypts_nonces_with_the_key_of_a_password() {
         // Doc 9303-11 appendices H.1 and G.1: z, s, and the password's key.
         for (secret, z, s) in [

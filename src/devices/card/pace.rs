@@ -221,7 +221,7 @@ mod tests {
         exchanges: [(&'a str, &'a str); 4],
     }
 
-    /// Plays an example; gives the session's first protected answer, which depends on both session keys.
+    /// Plays an example to its end.
     fn holds(example: Example) {
         let offer = pace_offers(&bytes(example.card_access)).remove(0);
         let chip_key = example.chip_key.map(|key| BigNum::from_slice(&bytes(key)).unwrap());
@@ -343,8 +343,8 @@ mod tests {
         });
     }
 
-    /// Appendix I prints neither the card's second private key nor its static one; both follow from what it
-    /// prints only for the static one. So here the card's tokens are computed from its printed secret.
+    /// Appendix I does not print the card's second private key, so that the last step begins with the printed
+    /// secret; the static key is the one that its figures imply.
     #[test]
     fn computes_tokens_and_chip_authentication_data_of_appendix_i() {
         let offer = pace_offers(&bytes("31143012060A04007F0007020204060202010202010D")).remove(0);

@@ -6,7 +6,9 @@ use super::scenarios::{CentralIs, Scenario};
 use super::traveller::{Luggage, Surroundings};
 use super::watch::{Passed, Watch};
 use crate::central::store::Role;
-use crate::central::{Central, CentralSettings, ConsoleSettings, LanesSettings, RunningCentral, enrol};
+use crate::central::{
+    Central, CentralSettings, ConsoleSettings, LanesSettings, RetentionSettings, RunningCentral, enrol,
+};
 use crate::devices::InProcessReader;
 use crate::devices::camera::StageCamera;
 use crate::devices::card::{Behaviour, BitRate, Timing};
@@ -103,6 +105,9 @@ impl Stage {
         let mut central_settings = CentralSettings {
             data: settings.folder.join("central"),
             identity,
+            database: None,
+            monitoring: None,
+            retention: RetentionSettings::default(),
             lanes: LanesSettings { listen: LOOPBACK },
             console: ConsoleSettings { listen: LOOPBACK, certificate: None, key: None },
         };

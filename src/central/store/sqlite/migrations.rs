@@ -1,10 +1,15 @@
 //! The schema, as steps that only go forwards. A step that was ever released is never edited.
 
-use super::super::StoreError;
+use crate::central::store::StoreError;
 use rusqlite::Connection;
 
 /// Each step raises `user_version` by one.
-const STEPS: [&str; 1] = [include_str!("001-first.sql")];
+const STEPS: [&str; 4] = [
+    include_str!("001-first.sql"),
+    include_str!("002-audit-head.sql"),
+    include_str!("003-lists.sql"),
+    include_str!("004-retention.sql"),
+];
 
 /// Brings the database to the newest version; refuses one that is newer than this software.
 pub(super) fn migrate(connection: &mut Connection) -> Result<(), StoreError> {

@@ -1,0 +1,89 @@
+//! Every parser of outside bytes, by name, with the seeds from which its corpus grows.
+//!
+//! A parser may refuse what it is fed; it may not panic, run for ever or take memory without bound. Some
+//! also have to keep a promise, which [`feed`] asserts: what was read is written the same again. The seeds
+//! are made by the issuer when a target starts on an empty corpus: nothing of them is committed.
+mod devices;
+mod documents;
+mod seeds;
+mod trust;
+
+use std::path::Path;
+
+/// Feeds some bytes to a parser.
+type Parser = fn(&[u8]);
+
+/// All parsers by the names of their targets.
+pub const PARSERS: [(&str, Parser); 26] = [
+    // What a chip says.
+    ("tlv", documents::tlv),
+    ("answers", documents::answers),
+    ("hostile_card", documents::hostile_card),
+    ("secure_messaging", documents::secure_messaging),
+    ("com", documents::com),
+    ("dg1", documents::dg1),
+    ("dg2", documents::dg2),
+    ("portrait", documents::portrait),
+    ("dg7", documents::dg7),
+    ("dg11", documents::dg11),
+    ("dg12", documents::dg12),
+    ("dg13", documents::dg13),
+    ("dg16", documents::dg16),
+    ("security_infos", documents::security_infos),
+    ("master_file", documents::master_file),
+    // What is to be trusted.
+    ("security_object", trust::security_object),
+    ("certificate", trust::certificate),
+    ("revocation_list", trust::revocation_list),
+    ("master_list", trust::master_list),
+    ("trust_material", trust::trust_material),
+    // What comes over a line, from a file, from the network.
+    ("mrz", devices::mrz),
+    ("mrz_framing", devices::mrz_framing),
+    ("modbus", devices::modbus),
+    ("card", devices::card),
+    ("settings", devices::settings),
+    ("record", devices::record),
+];
+
+/// Feeds bytes to the parser of this name.
+///
+/// # Panics
+/// When there is none, or when the parser breaks its promise: that is what is looked for.
+pub fn feed(name: &str, bytes: &[u8]) {
+    let parser = PARSERS.iter().find(|(known, _)| *known == name);
+    let (_, parser) = parser.unwrap_or_else(|| panic!("no parser is called {name}"));
+    parser(bytes);
+}
+
+/// Writes the seeds of this parser into the corpus folder that libFuzzer was called with, where that is
+/// empty.
+///
+/// # Panics
+/// When the seeds cannot be made or written.
+pub fn plant(name: &str) {
+    let folder = std::env::args().skip(1).find(|argument| Path::new(argument).is_dir());
+    let Some(folder) = folder else { return };
+    let empty = std::fs::read_dir(&folder).is_ok_and(|mut entries| entries.next().is_none());
+    if !empty {
+        return;
+    }
+    for (number, seed) in seeds::of(name).into_iter().enumerate() {
+        let path = Path::new(&folder).join(format!("seed-{number:02}"));
+        std::fs::write(path, seed).expect("the corpus folder can be written");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_parser_takes_its_own_seeds_and_each_has_some() {
+        for (name, parser) in PARSERS {
+            let seeds = seeds::of(name);
+            assert!(!seeds.is_empty(), "{name} has no seed");
+            seeds.iter().for_each(|seed| parser(seed));
+        }
+    }
+}

@@ -1,0 +1,49 @@
+//! The schema, as steps that only go forwards, each in a transaction of its own. A step that was ever
+//! released is never edited. Numbers and contents go with those of the embedded engine.
+
+use crate::central::store::StoreError;
+use crate::central::store::sql::{Engine, Sql, values};
+
+/// Each step raises the version by one.
+const STEPS: [&str; 4] = [
+    include_str!("001-first.sql"),
+    include_str!("002-audit-head.sql"),
+    include_str!("003-lists.sql"),
+    include_str!("004-retention.sql"),
+];
+
+/// Where the version stands.
+const VERSION_TABLE: &str =
+    "CREATE TABLE IF NOT EXISTS schema_version (one BIGINT PRIMARY KEY, version BIGINT NOT NULL)";
+
+/// Brings the database to the newest version; refuses one that is newer than this software. Several
+/// processes may do this at once: each step holds the version's row.
+pub(super) fn migrate(engine: &dyn Engine) -> Result<(), StoreError> {
+    engine.write(&mut |sql| sql.batch(VERSION_TABLE))?;
+    engine.write(&mut |sql| {
+        sql.execute("INSERT INTO schema_version VALUES (1, 0) ON CONFLICT DO NOTHING", values![])?;
+        Ok(())
+    })?;
+    let known = i64::try_from(STEPS.len()).unwrap_or(i64::MAX);
+    for (number, step) in (1_i64..).zip(STEPS) {
+        engine.write(&mut |sql| {
+            let found = version(sql)?;
+            if found > known {
+                return Err(StoreError::Newer { found, known });
+            }
+            if found >= number {
+                return Ok(());
+            }
+            sql.batch(step)?;
+            sql.execute("UPDATE schema_version SET version = $1 WHERE one = 1", values![number])?;
+            Ok(())
+        })?;
+    }
+    Ok(())
+}
+
+fn version(sql: &mut dyn Sql) -> Result<i64, StoreError> {
+    let text = format!("SELECT version FROM schema_version WHERE one = 1{}", sql.hold());
+    let row = sql.first(&text, values![])?;
+    row.ok_or_else(|| StoreError::Damaged("the schema has no version".to_owned()))?.number()
+}

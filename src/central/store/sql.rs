@@ -1,0 +1,176 @@
+//! What the store asks of a database: statements inside a transaction. All of the store's own sense is
+//! written once on top of this, in SQL that both engines understand.
+//!
+//! Statements name their values `$1`, `$2`, …; values and columns are texts and 64-bit numbers, or absent.
+
+use super::{Millis, StoreError};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use std::path::Path;
+
+/// A value that goes into a statement.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Value<'a> {
+    Absent,
+    Number(i64),
+    Text(&'a str),
+}
+
+/// A column's value that came out of a statement.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Cell {
+    Absent,
+    Number(i64),
+    Text(String),
+}
+
+impl<'a> From<&'a str> for Value<'a> {
+    fn from(text: &'a str) -> Self {
+        Value::Text(text)
+    }
+}
+
+impl<'a> From<&'a String> for Value<'a> {
+    fn from(text: &'a String) -> Self {
+        Value::Text(text)
+    }
+}
+
+impl From<Millis> for Value<'_> {
+    fn from(number: Millis) -> Self {
+        Value::Number(number)
+    }
+}
+
+impl From<u64> for Value<'_> {
+    fn from(number: u64) -> Self {
+        Value::Number(i64::try_from(number).unwrap_or(i64::MAX))
+    }
+}
+
+impl From<usize> for Value<'_> {
+    fn from(number: usize) -> Self {
+        Value::Number(i64::try_from(number).unwrap_or(i64::MAX))
+    }
+}
+
+impl<'a, T: Into<Value<'a>>> From<Option<T>> for Value<'a> {
+    fn from(value: Option<T>) -> Self {
+        value.map_or(Value::Absent, Into::into)
+    }
+}
+
+/// The values of a statement, each of any type that a [`Value`] can be made from.
+macro_rules! values {
+    ($($value:expr),* $(,)?) => { &[$($crate::central::store::sql::Value::from($value)),*] };
+}
+pub(super) use values;
+
+/// A row, read column by column from the first.
+#[derive(Debug)]
+pub(super) struct Row(std::vec::IntoIter<Cell>);
+
+impl Row {
+    pub(super) fn new(cells: Vec<Cell>) -> Self {
+        Row(cells.into_iter())
+    }
+
+    pub(super) fn text(&mut self) -> Result<String, StoreError> {
+        self.optional_text()?.ok_or_else(|| StoreError::Damaged("a text is missing".to_owned()))
+    }
+
+    pub(super) fn number(&mut self) -> Result<i64, StoreError> {
+        self.optional_number()?.ok_or_else(|| StoreError::Damaged("a number is missing".to_owned()))
+    }
+
+    /// A number that counts: none below zero is stored.
+    pub(super) fn count(&mut self) -> Result<u64, StoreError> {
+        let number = self.number()?;
+        u64::try_from(number).map_err(|_| StoreError::Damaged(format!("{number} is no count")))
+    }
+
+    pub(super) fn optional_text(&mut self) -> Result<Option<String>, StoreError> {
+        match self.0.next() {
+            Some(Cell::Text(text)) => Ok(Some(text)),
+            Some(Cell::Absent) => Ok(None),
+            other => Err(StoreError::Damaged(format!("{other:?} is no text"))),
+        }
+    }
+
+    pub(super) fn optional_number(&mut self) -> Result<Option<i64>, StoreError> {
+        match self.0.next() {
+            Some(Cell::Number(number)) => Ok(Some(number)),
+            Some(Cell::Absent) => Ok(None),
+            other => Err(StoreError::Damaged(format!("{other:?} is no number"))),
+        }
+    }
+
+    /// A stored word.
+    pub(super) fn word<T: DeserializeOwned>(&mut self) -> Result<T, StoreError> {
+        unword(&self.text()?)
+    }
+}
+
+/// A transaction, or for reading a connection, of one of the engines.
+pub(super) trait Sql {
+    /// Runs a statement; gives how many rows it changed.
+    fn execute(&mut self, sql: &str, values: &[Value<'_>]) -> Result<u64, StoreError>;
+    /// Runs a statement and gives its rows, all of them: statements bound their number.
+    fn query(&mut self, sql: &str, values: &[Value<'_>]) -> Result<Vec<Row>, StoreError>;
+    /// Runs statements without values, as migrations have them.
+    fn batch(&mut self, sql: &str) -> Result<(), StoreError>;
+    /// What is put at the end of a `SELECT` so that its rows stay as they are until the transaction
+    /// ends. Empty where a transaction is alone anyway.
+    fn hold(&self) -> &'static str;
+}
+
+impl dyn Sql + '_ {
+    /// The first row, if any.
+    pub(super) fn first(&mut self, sql: &str, values: &[Value<'_>]) -> Result<Option<Row>, StoreError> {
+        Ok(self.query(sql, values)?.into_iter().next())
+    }
+
+    /// The one number that a statement always gives.
+    pub(super) fn counted(&mut self, sql: &str, values: &[Value<'_>]) -> Result<u64, StoreError> {
+        let row = self.first(sql, values)?;
+        row.ok_or_else(|| StoreError::Damaged("a count has no row".to_owned()))?.count()
+    }
+}
+
+/// What is done inside one transaction. It may be run again from the start when the database asks for
+/// that, so it changes nothing but the database and its own result.
+pub(super) type Act<'a> = dyn FnMut(&mut dyn Sql) -> Result<(), StoreError> + 'a;
+
+/// A database. [`Engine::write`] is durable when it returns `Ok`; nothing of it happened when it returns
+/// `Err`, save for [`StoreError::Uncertain`].
+pub(super) trait Engine: Send + Sync {
+    fn write(&self, act: &mut Act<'_>) -> Result<(), StoreError>;
+    fn read(&self, act: &mut Act<'_>) -> Result<(), StoreError>;
+    /// Writes a copy of the whole database into a new file, where the engine can.
+    fn snapshot(&self, _into: &Path) -> Result<(), StoreError> {
+        Err(StoreError::Settings("this database is copied with its own tools".to_owned()))
+    }
+    /// Tells other processes on the same database that something changed. A hint: it may be lost.
+    fn tell_others(&self) {}
+    /// From now on calls `heard` when another process told of a change.
+    fn on_change(&self, _heard: Box<dyn Fn() + Send + Sync>) {}
+}
+
+/// The word under which an enum's value is stored: its serde name.
+pub(super) fn word<T: Serialize>(value: &T) -> Result<String, StoreError> {
+    match serde_json::to_value(value) {
+        Ok(serde_json::Value::String(word)) => Ok(word),
+        other => Err(StoreError::Damaged(format!("no word for {other:?}"))),
+    }
+}
+
+/// The value of a stored word.
+pub(super) fn unword<T: DeserializeOwned>(word: &str) -> Result<T, StoreError> {
+    serde_json::from_value(serde_json::Value::String(word.to_owned()))
+        .map_err(|_| StoreError::Damaged(format!("unknown word {word:?}")))
+}
+
+/// A text without the one character that not every database can hold.
+pub(super) fn storable(text: &str) -> String {
+    text.replace('\0', "\u{fffd}")
+}
