@@ -3,7 +3,7 @@
 # prints the one line to run and stops. With "--tests" also what only the tests need.
 set -euo pipefail
 
-build=(pkg-config libssl-dev libpcsclite-dev gcc libc6-dev python3-venv)
+build=(pkg-config libssl-dev libpcsclite-dev libclang-dev gcc libc6-dev python3-venv)
 tests=(pcscd vsmartcard-vpcd chromium chromium-driver fonts-noto-core strace iproute2 postgresql)
 
 wanted=("${build[@]}")
@@ -13,7 +13,7 @@ if ! command -v dpkg-query >/dev/null; then
     # Not Debian or Ubuntu: nothing is installed, what is needed is said where it is missing.
     if ! pkg-config --exists openssl libpcsclite 2>/dev/null; then
         echo "egate needs, from this system's own packages: a C compiler, pkg-config, the development" >&2
-        echo "files of OpenSSL 3 and of pcsc-lite${1:+, and for the tests pcscd, vsmartcard-vpcd, chromium with its driver}." >&2
+        echo "files of OpenSSL 3, of pcsc-lite and libclang${1:+, and for the tests pcscd, vsmartcard-vpcd, chromium with its driver}." >&2
         exit 1
     fi
     exit 0

@@ -193,3 +193,23 @@ async fn health_and_metrics_say_how_the_service_does_and_nothing_of_travellers()
     let other = http.get(format!("http://{address}/sign-in")).send().await.unwrap();
     assert_eq!(other.status(), 404);
 }
+
+#[test]
+fn a_dry_run_says_every_wrong_line_and_stores_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("watch.csv");
+    let import = |text: &str| {
+        std::fs::write(&file, text).unwrap();
+        let mut egate = std::process::Command::new(env!("CARGO_BIN_EXE_egate"));
+        egate.args(["central", "lists", "import", "--dry-run", "--list", "watch", "--kind", "persons"]);
+        let done = egate.arg(&file).current_dir(folder.path()).output().unwrap();
+        (done.status.code(), String::from_utf8(done.stdout).unwrap())
+    };
+    let (code, said) = import("reference,surname,born\n1,Eriksson,1974\n2,,1974-13\n1,Ny,\n");
+    assert_eq!(code, Some(1));
+    let lines: Vec<&str> = said.lines().collect();
+    assert!(lines[0].starts_with("line 3: ") && lines[0].contains("surname: is missing"), "{said}");
+    assert!(lines[0].contains("born") && lines[1].starts_with("line 4: reference"), "{said}");
+    assert_eq!(import("reference,surname,born\n1,Eriksson,1974\n"), (Some(0), String::new()));
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+}

@@ -17,7 +17,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 /// Opens the same database, as another process would.
 type Open<'a> = &'a (dyn Fn() -> Store + Sync);
 
-const BEHAVIOURS: [(&str, fn(Open<'_>)); 18] = [
+/// What must hold, under its name.
+type Behaviour = (&'static str, fn(Open<'_>));
+
+const BEHAVIOURS: [Behaviour; 18] = [
     ("a_record_is_stored_once", a_record_is_stored_once),
     ("another_record_under_a_taken_key_is_set_aside", another_record_under_a_taken_key_is_set_aside),
     ("gaps_are_alarmed_and_calmed_in_any_order", gaps_are_alarmed_and_calmed_in_any_order),

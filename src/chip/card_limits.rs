@@ -1,6 +1,7 @@
 //! What lengths a chip takes and gives, as it says in EF.ATR/INFO (ISO/IEC 7816-4 §12.1.1 and §12.7.1).
 //!
-//! Doc 9303-11 §9.3.1.2: without stated buffer sizes, extended length is used for key agreement only.
+//! Doc 9303-11 §9.3.1.2: without stated buffer sizes, extended length is used for key agreement only. The answer to
+//! reset states none, so that it is not asked.
 
 use super::tlv;
 

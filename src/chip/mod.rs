@@ -7,15 +7,21 @@
 //! answers, the session ends: every length, every count of exchanges and every retry is bounded.
 //!
 //! ```text
-//! session ─ what to do, in order ──► access (BAC) ─► reading (select, read binary)
-//!    ▲                                     │               │
-//!    │ mailbox: one command, one answer    ▼               ▼
-//!    └───────────────────────────── link: secure messaging, once there are session keys
+//! session ─ wishes out, answers in
+//!    │ mailbox: one wish, one answer
+//! visit ─ what is done in order, and again when the chip was lost
+//!    ├─ access        EF.CardAccess ─► PACE, else BAC
+//!    ├─ reading       whole files, by short identifier, as much at once as the chip gives
+//!    └─ authenticity  mapping of PACE, chip authentication, active authentication ─► proofs
+//!          │
+//!        link ─ secure messaging once there are keys; extended length, chains, what the chip refuses
 //! ```
 //!
-//! What the files say is read in [`files`]; [`Portrait::decode`] gives the picture of DG2.
+//! What the files say is read in [`files`] and [`SecurityInfos`]; [`Portrait::decode`] gives the picture of DG2.
+//! Nothing here is verified against a signature: [`ChipReading`] is what a chip says, [`Proofs`] is which private
+//! keys it has, and [`crate::trust`] says whether either is this document's.
 //!
-//! Clauses: ICAO Doc 9303-10 (files), -11 (access, secure messaging), ISO/IEC 7816-4 (APDUs).
+//! Clauses: ICAO Doc 9303-10 (files), -11 (access, authentication, secure messaging), ISO/IEC 7816-4 (APDUs).
 mod access;
 mod apdu;
 mod authenticity;

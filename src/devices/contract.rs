@@ -1,5 +1,8 @@
 //! What each device gives, in what order, within what time, and how it fails.
 
+use super::gate::registers::BlockFault;
+use super::mrz_reader::ProfileFault;
+use super::serial::LineFault;
 use crate::passage::{GateCommand, GateState, Prompt};
 use crate::policy::ExitToken;
 use image::RgbImage;
@@ -47,11 +50,17 @@ pub trait ChipReader: Send {
 }
 
 /// Reader of printed lines.
+///
+/// **Gives** whole frames of 1 to 4 lines, unparsed, in the order in which they were read: each reading once, however
+/// often the reader repeats it. **Order**: the two newest frames that nobody asked for wait, older ones are forgotten;
+/// what was sent before the reader was opened is never given. **Time**: returns within `patience` and at once when a
+/// frame is ready; half a frame is over after the profile's silence. **Noise**, damaged frames and frames of another
+/// framing give nothing.
 pub trait MrzReader: Send {
     /// Waits for the next whole frame, at most `patience`; `None` when none came. Noise is skipped.
     ///
     /// # Errors
-    /// When the line is gone; calling again tries to open it.
+    /// When the line is gone; calling again tries to open it, with a pause, so that a caller in a loop does not spin.
     fn next_lines(&mut self, patience: Duration) -> Result<Option<Vec<String>>, MrzFault>;
 }
 
@@ -59,13 +68,21 @@ pub trait MrzReader: Send {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum MrzFault {
     /// The line cannot be opened or broke.
-    #[error("line {port}: {what}")]
-    Line {
-        /// Port.
-        port: String,
-        /// What the system said.
-        what: String,
-    },
+    #[error("MRZ reader: {0}")]
+    Line(#[from] LineFault),
+    /// The framing in the settings cannot work.
+    #[error("MRZ reader: {0}")]
+    Framing(#[from] ProfileFault),
+}
+
+impl MrzFault {
+    /// What to do about it.
+    pub fn mend(&self) -> &'static str {
+        match self {
+            MrzFault::Line(fault) => fault.mend(),
+            MrzFault::Framing(_) => "mend [mrz_reader.framing]; hardware/mrz-*.toml are profiles that work",
+        }
+    }
 }
 
 /// One picture with the time at which it was taken.
@@ -81,37 +98,72 @@ pub struct Frame {
     pub jpeg: Option<Vec<u8>>,
 }
 
-/// A camera. The newest frame wins, none queue up.
+/// A camera.
+///
+/// **Gives** upright RGB pictures with the time at which they were taken. **Order**: sequence and capture time rise
+/// with every frame; whoever is slow misses frames. **Time**: returns within `patience`; no frame is given twice, none
+/// queue up, and none is older than half a second. **Damaged** pictures are passed over. A camera that broke off is
+/// found again by itself while it is asked.
 pub trait Camera: Send {
     /// Waits for a frame newer than any given before, at most `patience`.
     ///
     /// # Errors
-    /// When none came in time or the camera is gone.
+    /// When none came in time, the same one comes again and again, or the camera is gone.
     fn next_frame(&mut self, patience: Duration) -> Result<Frame, CameraFault>;
 }
 
 /// Why there is no frame.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CameraFault {
-    /// No new frame in time: dark, frozen or disconnected.
+    /// No new picture in time: the camera is dark or hangs.
     #[error("no new picture within {0:?}")]
     Silent(Duration),
-    /// The camera failed.
-    #[error("camera failed: {0}")]
-    Failed(String),
+    /// The same picture over and over.
+    #[error("the same picture for more than {0:?}")]
+    Frozen(Duration),
+    /// It cannot be opened, or broke off.
+    #[error("camera gone: {0}")]
+    Gone(String),
+    /// Bytes came that are no picture, until the end of the patience.
+    #[error("no picture can be decoded: {0}")]
+    Picture(String),
+    /// The settings ask for what cannot be.
+    #[error("camera settings: {0}")]
+    Settings(String),
+}
+
+impl CameraFault {
+    /// What to do about it.
+    pub fn mend(&self) -> &'static str {
+        match self {
+            CameraFault::Silent(_) => {
+                "check the camera's supply, lens cap and load; unplug it and plug it in again"
+            }
+            CameraFault::Frozen(_) => "the camera hangs: switch it off and on",
+            CameraFault::Gone(_) => "check cable, network, address or path, and who may open it",
+            CameraFault::Picture(_) => "check the cable; set the camera to motion JPEG of usual quality",
+            CameraFault::Settings(_) => "mend the table [camera] as hardware/devices.toml shows it",
+        }
+    }
 }
 
 /// A gate controller. It owns interlock and watchdog; the lane asks for its state in a steady rhythm.
+///
+/// **Gives** all inputs of one moment, never older than the call. **Order**: commands are carried out in the order
+/// given, each once, however often the line repeats it. **Time**: every call returns within three times the settings'
+/// answer time for each of its few questions; a lane that does not call for the watchdog's time finds both doors shut.
+/// **Unknown** stays unknown: contacts that contradict each other, wires that are broken and sensors that do not say
+/// never read as shut, empty or well.
 pub trait Gate: Send {
     /// Reads all inputs at once and renews the watchdog.
     ///
     /// # Errors
-    /// When the controller did not answer in its deadline.
+    /// When the controller did not answer in its deadline, or stands still.
     fn state(&mut self) -> Result<GateState, GateFault>;
     /// Gives one command; taken when it returns, carried out when the state says so.
     ///
     /// # Errors
-    /// When the controller did not answer or refused.
+    /// When the controller did not answer or refused; nobody can then say whether it happened.
     fn command(&mut self, command: GateCommand) -> Result<(), GateFault>;
     /// Opens the exit. Takes policy's token, so that nothing else can.
     ///
@@ -123,12 +175,40 @@ pub trait Gate: Send {
 /// Why the gate did not do as told.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum GateFault {
+    /// The line cannot be opened or broke.
+    #[error("gate: {0}")]
+    Line(#[from] LineFault),
     /// No valid answer in the deadline.
     #[error("no answer from the gate controller: {0}")]
     Silent(String),
+    /// Its line answers, but its control loop does not go on.
+    #[error("the gate controller stands still for {0:?}, though its line answers")]
+    Frozen(Duration),
+    /// It speaks another register map.
+    #[error("the gate controller speaks otherwise: {0}")]
+    Map(#[from] BlockFault),
     /// The controller refused, with its exception code or result.
     #[error("the gate controller refused: {0}")]
     Refused(String),
+    /// The settings ask for what cannot be.
+    #[error("gate settings: {0}")]
+    Settings(String),
+}
+
+impl GateFault {
+    /// What to do about it.
+    pub fn mend(&self) -> &'static str {
+        match self {
+            GateFault::Line(fault) => fault.mend(),
+            GateFault::Silent(_) => {
+                "check the controller's supply, A and B, termination, baud, unit and answer_ms"
+            }
+            GateFault::Frozen(_) => "restart the controller; its program hangs",
+            GateFault::Map(_) => "load the controller's program for the register map of version 1",
+            GateFault::Refused(_) => "free the emergency stop, turn the key to automatic, shut both doors",
+            GateFault::Settings(_) => "mend the table [gate] as hardware/devices.toml shows it",
+        }
+    }
 }
 
 /// The traveller's screen.

@@ -5,7 +5,7 @@
 //! |---|---|---|---|
 //! | chip reader | [`ChipReader`], [`Card`] | PC/SC | software passport, in process and behind vpcd |
 //! | MRZ reader | [`MrzReader`] | [`mrz_reader::SerialMrzReader`] | [`mrz_reader::MrzSender`] on a pty |
-//! | camera | [`Camera`] | [`camera::RecordedCamera`] | [`camera::StageCamera`] |
+//! | camera | [`Camera`] | [`camera::LiveCamera`] on V4L2 or HTTP, [`camera::RecordedCamera`] | [`camera::MjpegServer`], [`camera::StageCamera`] |
 //! | gate | [`Gate`] | [`gate::ModbusGate`] on a serial line | [`gate::GateSimulator`] on a pty |
 //! | traveller's screen | [`Screen`] | [`screen::ScreenServer`], a page over HTTP | the same page |
 //!

@@ -1,4 +1,4 @@
-//! Modbus RTU, as much of it as the gate needs: functions 02, 03, 04, 06 and 16.
+//! Modbus RTU, as much of it as the gate needs: functions 01 to 06, 15 and 16.
 //!
 //! [`Master::ask`] sends one [`Request`] and gives its [`Answer`] within a deadline. Modbus RTU numbers
 //! nothing, so a late answer could be taken for the next one. Against that: whatever is on the line is
@@ -6,7 +6,7 @@
 //! with the right address, function, length and check sum is an answer. What these cannot tell apart (two
 //! reads of the same registers) the register map tells by an echo: `hardware/gate-modbus.md`.
 //!
-//! Clauses: MODBUS Application Protocol V1.1b3 §6.2–6.6, §6.12, §7; MODBUS over Serial Line V1.02 §2.5.1.
+//! Clauses: MODBUS Application Protocol V1.1b3 §6.1–6.6, §6.11, §6.12, §7; MODBUS over Serial Line V1.02 §2.5.1.
 //! Nothing here panics on any bytes.
 
 use super::serial::Line;
@@ -17,8 +17,12 @@ use std::time::{Duration, Instant};
 pub const FRAME_MOST: usize = 256;
 /// Most registers of one request, below the limits of all functions used.
 pub const REGISTERS_MOST: u16 = 120;
-/// Most discrete inputs of one request.
+/// Most coils or discrete inputs of one request.
 pub const BITS_MOST: u16 = 960;
+/// A coil that is on, as function 05 writes it.
+pub const COIL_ON: u16 = 0xFF00;
+/// A coil that is off.
+pub const COIL_OFF: u16 = 0;
 /// After a failure the line must be silent for this long before the next request.
 const SILENCE: Duration = Duration::from_millis(20);
 /// Bytes that are heard for one answer at most, noise included.
@@ -27,6 +31,13 @@ const HEARD_MOST: usize = 2 * FRAME_MOST;
 /// What the master asks.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Request {
+    /// Function 01.
+    ReadCoils {
+        /// First address.
+        start: u16,
+        /// How many, 1 to [`BITS_MOST`].
+        count: u16,
+    },
     /// Function 02.
     ReadDiscreteInputs {
         /// First address.
@@ -48,12 +59,27 @@ pub enum Request {
         /// How many, 1 to [`REGISTERS_MOST`].
         count: u16,
     },
+    /// Function 05. Modbus knows the values [`COIL_ON`] and [`COIL_OFF`]; some relay boards take times at addresses
+    /// of their own.
+    WriteCoil {
+        /// Address.
+        address: u16,
+        /// Value.
+        value: u16,
+    },
     /// Function 06.
     WriteRegister {
         /// Address.
         address: u16,
         /// Value.
         value: u16,
+    },
+    /// Function 15: all values are taken together.
+    WriteCoils {
+        /// First address.
+        start: u16,
+        /// Values, 1 to [`BITS_MOST`].
+        values: Vec<bool>,
     },
     /// Function 16: all values are taken together.
     WriteRegisters {
@@ -67,7 +93,7 @@ pub enum Request {
 /// What the slave answers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Answer {
-    /// Discrete inputs, in order of address.
+    /// Coils or discrete inputs, in order of address.
     Bits(Vec<bool>),
     /// Registers, in order of address.
     Registers(Vec<u16>),
@@ -158,15 +184,17 @@ fn answer_at(unit: u8, request: &Request, bytes: &[u8]) -> Option<Answer> {
         (usize::from(*body.get(2)?) == count).then(|| body.get(3..)).flatten()
     };
     match request {
-        Request::ReadDiscreteInputs { count, .. } => {
+        Request::ReadCoils { count, .. } | Request::ReadDiscreteInputs { count, .. } => {
             let packed = data(usize::from(*count).div_ceil(8))?;
-            let bits = packed.iter().flat_map(|byte| (0..8).map(move |bit| byte >> bit & 1 == 1));
-            Some(Answer::Bits(bits.take(usize::from(*count)).collect()))
+            Some(Answer::Bits(unpack(packed, *count)))
         }
         Request::ReadHoldingRegisters { count, .. } | Request::ReadInputRegisters { count, .. } => {
             Some(Answer::Registers(words(data(usize::from(*count) * 2)?)))
         }
-        Request::WriteRegister { .. } | Request::WriteRegisters { .. } => {
+        Request::WriteCoil { .. }
+        | Request::WriteRegister { .. }
+        | Request::WriteCoils { .. }
+        | Request::WriteRegisters { .. } => {
             let body = checked(bytes.get(..8)?)?;
             (Some(body) == request.to_bytes(unit).get(..6)).then_some(Answer::Written)
         }
@@ -177,22 +205,34 @@ impl Request {
     /// Function code.
     pub fn function(&self) -> u8 {
         match self {
+            Request::ReadCoils { .. } => 1,
             Request::ReadDiscreteInputs { .. } => 2,
             Request::ReadHoldingRegisters { .. } => 3,
             Request::ReadInputRegisters { .. } => 4,
+            Request::WriteCoil { .. } => 5,
             Request::WriteRegister { .. } => 6,
+            Request::WriteCoils { .. } => 15,
             Request::WriteRegisters { .. } => 16,
         }
     }
 
-    /// The frame on the line. More values than [`REGISTERS_MOST`] are cut off.
+    /// The frame on the line. More values than one request takes are cut off.
     pub fn to_bytes(&self, unit: u8) -> Vec<u8> {
         let mut frame = vec![unit, self.function()];
         match self {
-            Request::ReadDiscreteInputs { start, count }
+            Request::ReadCoils { start, count }
+            | Request::ReadDiscreteInputs { start, count }
             | Request::ReadHoldingRegisters { start, count }
             | Request::ReadInputRegisters { start, count } => push_words(&mut frame, &[*start, *count]),
-            Request::WriteRegister { address, value } => push_words(&mut frame, &[*address, *value]),
+            Request::WriteCoil { address, value } | Request::WriteRegister { address, value } => {
+                push_words(&mut frame, &[*address, *value]);
+            }
+            Request::WriteCoils { start, values } => {
+                let values = values.get(..usize::from(BITS_MOST)).unwrap_or(values);
+                push_words(&mut frame, &[*start, values.len() as u16]);
+                frame.push(values.len().div_ceil(8) as u8);
+                frame.extend(pack(values));
+            }
             Request::WriteRegisters { start, values } => {
                 let values = values.get(..usize::from(REGISTERS_MOST)).unwrap_or(values);
                 let count = values.len() as u16;
@@ -238,10 +278,19 @@ fn request_at(bytes: &[u8]) -> Option<Heard> {
     let (&start, &count) = (fields.first()?, fields.get(1)?);
     let unacceptable = Some(Heard::Unserved(unit, function, 3));
     let request = match function {
+        1 if (1..=BITS_MOST).contains(&count) => Request::ReadCoils { start, count },
         2 if (1..=BITS_MOST).contains(&count) => Request::ReadDiscreteInputs { start, count },
         3 if (1..=REGISTERS_MOST).contains(&count) => Request::ReadHoldingRegisters { start, count },
         4 if (1..=REGISTERS_MOST).contains(&count) => Request::ReadInputRegisters { start, count },
+        5 => Request::WriteCoil { address: start, value: count },
         6 => Request::WriteRegister { address: start, value: count },
+        15 => {
+            let packed = body.get(7..)?;
+            if !(1..=BITS_MOST).contains(&count) || packed.len() != usize::from(count).div_ceil(8) {
+                return unacceptable;
+            }
+            Request::WriteCoils { start, values: unpack(packed, count) }
+        }
         16 => {
             let values = words(body.get(7..)?);
             if values.is_empty() || values.len() != usize::from(count) || count > REGISTERS_MOST {
@@ -249,7 +298,7 @@ fn request_at(bytes: &[u8]) -> Option<Heard> {
             }
             Request::WriteRegisters { start, values }
         }
-        2..=4 => return unacceptable,
+        1..=4 => return unacceptable,
         _ => return Some(Heard::Unserved(unit, function, 1)),
     };
     Some(Heard::Request(unit, request))
@@ -261,9 +310,7 @@ pub fn answer_bytes(unit: u8, request: &Request, answer: &Answer) -> Vec<u8> {
     match answer {
         Answer::Bits(bits) => {
             frame.push(bits.len().div_ceil(8) as u8);
-            frame.extend(
-                bits.chunks(8).map(|byte| byte.iter().rev().fold(0, |all, bit| all << 1 | u8::from(*bit))),
-            );
+            frame.extend(pack(bits));
         }
         Answer::Registers(values) => {
             frame.push((values.len() * 2) as u8);
@@ -297,6 +344,16 @@ pub fn crc16(bytes: &[u8]) -> u16 {
     bytes.iter().fold(0xFFFF, |crc, byte| {
         (0..8).fold(crc ^ u16::from(*byte), |crc, _| if crc & 1 == 1 { crc >> 1 ^ 0xA001 } else { crc >> 1 })
     })
+}
+
+/// Eight to a byte, the lowest address lowest.
+fn pack(bits: &[bool]) -> impl Iterator<Item = u8> {
+    bits.chunks(8).map(|byte| byte.iter().rev().fold(0, |all, bit| all << 1 | u8::from(*bit)))
+}
+
+fn unpack(packed: &[u8], count: u16) -> Vec<bool> {
+    let bits = packed.iter().flat_map(|byte| (0..8).map(move |bit| byte >> bit & 1 == 1));
+    bits.take(usize::from(count)).collect()
 }
 
 fn words(bytes: &[u8]) -> Vec<u16> {

@@ -7,6 +7,7 @@
 use serde::{Deserialize, Serialize};
 use serialport::{ClearBuffer, SerialPort};
 use std::io;
+use std::path::Path;
 use std::time::Duration;
 
 /// One write may take this long before the line counts as broken.
@@ -51,6 +52,53 @@ impl Line for Box<dyn SerialPort> {
 
     fn discard(&mut self) -> io::Result<()> {
         Ok(self.clear(ClearBuffer::All)?)
+    }
+}
+
+/// Why a line cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum LineFault {
+    /// There is no such port.
+    #[error("{0}: there is no such port")]
+    Missing(String),
+    /// This user may not open it.
+    #[error("{0}: may not be opened by this user")]
+    Denied(String),
+    /// Another program has it.
+    #[error("{0}: another program has it")]
+    Taken(String),
+    /// It does not know these settings.
+    #[error("{0}: {1}")]
+    Settings(String, String),
+    /// It broke, or does something else.
+    #[error("{0}: {1}")]
+    Broken(String, String),
+}
+
+impl LineFault {
+    /// What the system's error means for this port.
+    pub fn new(port: &str, error: &io::Error) -> Self {
+        let port = port.to_owned();
+        match error.kind() {
+            // The serial library says "no device" also of a port that another program has locked.
+            io::ErrorKind::NotFound if Path::new(&port).exists() => LineFault::Taken(port),
+            io::ErrorKind::NotFound => LineFault::Missing(port),
+            io::ErrorKind::PermissionDenied => LineFault::Denied(port),
+            io::ErrorKind::ResourceBusy => LineFault::Taken(port),
+            io::ErrorKind::InvalidInput => LineFault::Settings(port, error.to_string()),
+            _ => LineFault::Broken(port, error.to_string()),
+        }
+    }
+
+    /// What to do about it.
+    pub fn mend(&self) -> &'static str {
+        match self {
+            LineFault::Missing(_) => "plug the adapter in; check its udev rule and the port's name",
+            LineFault::Denied(_) => "let the lane's user open it: GROUP in the udev rule",
+            LineFault::Taken(_) => "stop the other program: `fuser -v PORT` names it",
+            LineFault::Settings(..) => "set baud, data_bits, parity and stop_bits as the device has them",
+            LineFault::Broken(..) => "check cable, adapter and supply; read `dmesg`",
+        }
     }
 }
 
@@ -113,6 +161,14 @@ impl SerialSettings {
             stop_bits: default_stop_bits(),
             rts_cts: false,
         }
+    }
+
+    /// As [`SerialSettings::open`], with the fault by its kind.
+    ///
+    /// # Errors
+    /// When it is missing, forbidden, taken, or does not know these settings.
+    pub fn open_line(&self) -> Result<Box<dyn SerialPort>, LineFault> {
+        self.open().map_err(|error| LineFault::new(&self.port, &error))
     }
 
     /// Opens the port for this process alone.

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::devices::camera::CameraSettings;
 use crate::devices::chip_reader::PcscReader;
-use crate::devices::gate::{GateSettings, ModbusGate};
+use crate::devices::gate::GateSettings;
 use crate::devices::mrz_reader::{MrzReaderSettings, SerialMrzReader};
 use crate::devices::screen::{ScreenServer, ScreenSettings};
 use crate::face::{InferenceSettings, ModelSet};
@@ -100,7 +100,7 @@ impl LaneSettings {
             *place = folder.join(&*place);
         }
         settings.profile = settings.profile.map(|profile| folder.join(profile));
-        settings.camera.folder = folder.join(&settings.camera.folder);
+        settings.camera.relative_to(folder);
         Ok(settings)
     }
 
@@ -182,7 +182,7 @@ pub fn serve(args: &LaneArgs) -> anyhow::Result<bool> {
             chip_reader: Box::new(PcscReader::open(settings.chip_reader.name.as_deref())),
             mrz_reader: Box::new(SerialMrzReader::open(settings.mrz_reader.clone())?),
             camera: settings.camera.open()?,
-            gate: Box::new(ModbusGate::open(settings.gate.clone())?),
+            gate: settings.gate.open()?,
             officer_calls: screen.officer_calls(),
             screen: Arc::new(screen),
         };

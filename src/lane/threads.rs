@@ -290,7 +290,7 @@ pub(super) fn camera(
 /// Evidence is what was analysed: a frame that came uncompressed is compressed first and then analysed as
 /// it will be kept.
 fn film(frame: crate::devices::Frame) -> Result<Film, CameraFault> {
-    let broken = |error: image::ImageError| CameraFault::Failed(error.to_string());
+    let broken = |error: image::ImageError| CameraFault::Picture(error.to_string());
     match frame.jpeg {
         Some(jpeg) => Ok(Film { sequence: frame.sequence, jpeg, picture: frame.picture }),
         None => {

@@ -83,8 +83,10 @@ impl Directory {
     pub(super) fn doubt(&self, certificate: &Certificate) -> String {
         let places = self.places(certificate);
         let issuers: Vec<_> = places.into_iter().filter_map(|place| self.entries.get(place)).collect();
-        let refused = issuers.iter().find_map(|issuer| certificate.is_signed_by(&issuer.certificate).err());
-        match (refused, issuers.is_empty()) {
+        let tried: Vec<_> =
+            issuers.iter().map(|issuer| certificate.is_signed_by(&issuer.certificate)).collect();
+        let refused = tried.iter().all(Result::is_err).then(|| tried.iter().find_map(|t| t.as_ref().err()));
+        match (refused.flatten(), issuers.is_empty()) {
             (Some(error), _) => error.to_string(),
             (None, true) => format!("no certificate of {} is in the list", certificate.issuer()),
             (None, false) => "no key of its issuer that is in the list has signed it".to_owned(),

@@ -1,10 +1,8 @@
 //! `egate doctor`: looks at everything that a lane needs, one line each, with the mend where it is amiss.
 
+mod devices;
 mod reader;
 
-use crate::devices::Gate;
-use crate::devices::gate::ModbusGate;
-use crate::devices::mrz_reader::SerialMrzReader;
 use crate::face::ModelSet;
 use crate::lane::{
     LaneSettings, OUTBOX_BYTES_MOST, client, folder_files, free_bytes, plausible, trust_store,
@@ -58,7 +56,10 @@ impl Doctor {
     ) {
         let finding = match look() {
             Ok(found) => Finding { what, good: true, found: found.to_string(), mend: None },
-            Err(error) => Finding { what, good: false, found: format!("{error:#}"), mend: Some(mend) },
+            Err(error) => {
+                let mend = Some(devices::mend_of(&error).unwrap_or(mend));
+                Finding { what, good: false, found: format!("{error:#}"), mend }
+            }
         };
         if !self.json {
             println!("{}  {:<16} {}", if finding.good { "good " } else { "AMISS" }, what, finding.found);
@@ -137,21 +138,9 @@ impl Doctor {
         let found = reader::look(settings.chip_reader.name.as_deref(), CARD_PATIENCE);
         let mend = found.as_ref().err().map_or("", reader::Trouble::mend);
         self.look("chip reader", mend, || found.map_err(Into::into));
-        self.look("MRZ reader", "check the port's name and who may open it", || {
-            SerialMrzReader::open(settings.mrz_reader.clone()).map(|_| "line opens").map_err(Into::into)
-        });
-        self.look("gate", "check port, address, wiring and supply of the controller", || {
-            let mut gate = ModbusGate::open(settings.gate.clone())?;
-            let state = gate.state()?;
-            if state.fault || state.emergency_stop || state.fire {
-                bail!("answers, but reports {state:?}");
-            }
-            Ok("answers, no fault")
-        });
-        self.look("camera", "check the cable and the name of the camera", || {
-            let frame = settings.camera.open()?.next_frame(DEVICE_PATIENCE)?;
-            Ok(format!("{}×{} pixels", frame.picture.width(), frame.picture.height()))
-        });
+        self.mrz_reader(&settings.mrz_reader);
+        self.gate(&settings.gate);
+        self.camera(&settings.camera);
         self.look("screen", "another program holds the port: stop it, or change the port", || {
             TcpListener::bind(settings.screen.listen).context("the lane cannot listen here")?;
             Ok(format!("{} is free", settings.screen.listen))

@@ -48,7 +48,9 @@ pub(crate) fn examined(checks: Vec<Check>) -> Event {
 
 pub(crate) fn looked_up() -> Event {
     Event::LookedUp(LookupFindings {
-        checks: vec![Check::successful(CheckId::DocumentLookup), Check::successful(CheckId::PersonLookup)],
+        checks: [CheckId::DocumentLookup, CheckId::PersonLookup, CheckId::TravelPermission]
+            .map(Check::successful)
+            .to_vec(),
     })
 }
 

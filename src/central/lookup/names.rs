@@ -80,7 +80,7 @@ pub(super) fn words(surname: &str, given_names: &str, as_printed: bool) -> Vec<W
     let plain = |part: &str| -> Vec<String> {
         let kept = |c: &char| c.is_ascii_alphabetic();
         let words = part
-            .split(|c: char| matches!(c, ' ' | '<' | '-'))
+            .split([' ', '<', '-'])
             .map(|word| word.chars().filter(kept).map(|c| c.to_ascii_uppercase()).collect::<String>());
         words.filter(|word| !word.is_empty()).collect()
     };

@@ -6,6 +6,8 @@ mod bac;
 mod mapping;
 mod offer;
 mod pace;
+#[cfg(test)]
+mod worked_examples;
 
 pub(super) use offer::Offer;
 pub(super) use pace::MappingData;

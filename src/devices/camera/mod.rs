@@ -1,82 +1,70 @@
-//! The camera: recorded frames from a folder, and a stage for demonstrations and tests.
+//! The camera: USB and built-in cameras by V4L2, IP cameras by motion JPEG over HTTP, recorded frames, and a
+//! stage for demonstrations and tests.
 //!
 //! Out come [`Frame`](super::Frame)s with sequence and capture time, the newest alone: whoever is slow misses
-//! frames and never sees old ones. A camera that gives nothing, or the same picture over and over, is
-//! [`CameraFault::Silent`]: a real sensor never gives the same picture twice.
-mod recorded;
+//! frames and never sees old ones. A camera that gives nothing, or the same picture over and over, is a
+//! [`CameraFault`]: a real sensor never gives the same picture twice.
+//!
+//! | driver | speaks | simulator |
+//! |---|---|---|
+//! | [`HttpCameraSettings::open`] | `multipart/x-mixed-replace` over HTTP | [`MjpegServer`] on loopback |
+//! | [`v4l2::V4l2CameraSettings::open`] (feature `v4l2`) | V4L2, motion JPEG or YUYV | a scripted [`v4l2::CaptureDevice`] in tests |
+//! | [`RecordedCameraSettings::open`] | folder, motion JPEG file, Y4M file | is one itself |
+//! | [`StageCamera`] | nothing, in process | is one itself |
+mod freeze;
+mod http;
+pub mod jpeg;
+mod live;
+pub mod multipart;
+pub mod recorded;
+mod server;
 mod stage;
+pub mod v4l2;
+mod yuv;
 
-pub use recorded::{RecordedCamera, RecordedFrame, list_frames};
+pub use freeze::FROZEN_AFTER;
+pub use http::{HttpCameraSettings, HttpSource};
+pub use live::{FrameSource, Grabbed, LiveCamera, RawPicture, STALE_AFTER};
+pub use recorded::{RecordedCamera, RecordedCameraSettings};
+pub use server::MjpegServer;
 pub use stage::{Stage, StageCamera, StageFrame};
+pub use v4l2::V4l2CameraSettings;
+pub use yuv::from_yuyv;
 
 use super::{Camera, CameraFault};
 use serde::{Deserialize, Serialize};
-use std::hash::{DefaultHasher, Hash, Hasher};
-use std::path::PathBuf;
-use std::time::{Duration, Instant};
+use std::path::Path;
 
-/// The same picture for this long means a frozen camera.
-pub const FROZEN_AFTER: Duration = Duration::from_secs(1);
-
-/// The camera in the lane's settings.
+/// The camera in the lane's settings: one of the tables `[camera.v4l2]`, `[camera.http]`, `[camera.recorded]`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct CameraSettings {
-    /// Which driver.
-    pub kind: CameraKind,
-    /// Folder of the frames; see [`list_frames`] for the names in it.
-    pub folder: PathBuf,
-    /// Begin again after the last frame.
-    #[serde(default)]
-    pub repeat: bool,
-}
-
-/// The drivers that there are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum CameraKind {
-    /// Frames of a folder, at the times in their names.
-    Recorded,
+pub enum CameraSettings {
+    /// A camera of this machine.
+    V4l2(V4l2CameraSettings),
+    /// A camera on the network.
+    Http(HttpCameraSettings),
+    /// A recording, for benches.
+    Recorded(RecordedCameraSettings),
 }
 
 impl CameraSettings {
-    /// Opens the camera.
+    /// Opens the camera. One that may come back by itself (USB, network) is opened also when it is not there now:
+    /// its first frame, or fault, shows.
     ///
     /// # Errors
-    /// When it is missing or cannot work.
+    /// When the settings cannot be, or a recording is missing.
     pub fn open(&self) -> Result<Box<dyn Camera>, CameraFault> {
-        match self.kind {
-            CameraKind::Recorded => Ok(Box::new(RecordedCamera::open(&self.folder, self.repeat)?)),
+        match self {
+            CameraSettings::V4l2(settings) => Ok(Box::new(settings.open()?)),
+            CameraSettings::Http(settings) => Ok(Box::new(settings.open()?)),
+            CameraSettings::Recorded(settings) => Ok(Box::new(settings.open()?)),
         }
     }
-}
 
-/// Notices that a camera gives the same picture over and over.
-#[derive(Debug, Default)]
-struct FreezeWatch {
-    last: Option<Seen>,
-}
-
-/// A picture's print, since when it is the same, and when it was seen last.
-#[derive(Debug, Clone, Copy)]
-struct Seen {
-    print: u64,
-    since: Instant,
-    latest: Instant,
-}
-
-impl FreezeWatch {
-    /// Takes the bytes of one more picture; `true` when the camera is frozen.
-    fn is_frozen(&mut self, bytes: &[u8], captured: Instant) -> bool {
-        let mut hasher = DefaultHasher::new();
-        bytes.hash(&mut hasher);
-        let print = hasher.finish();
-        // A pause in which nobody filmed says nothing about the camera.
-        let same = self.last.filter(|seen| {
-            seen.print == print && captured.saturating_duration_since(seen.latest) <= FROZEN_AFTER
-        });
-        let since = same.map_or(captured, |seen| seen.since);
-        self.last = Some(Seen { print, since, latest: captured });
-        captured.saturating_duration_since(since) > FROZEN_AFTER
+    /// The same with the paths in it taken from `folder`.
+    pub fn relative_to(&mut self, folder: &Path) {
+        if let CameraSettings::Recorded(settings) = self {
+            settings.path = folder.join(&settings.path);
+        }
     }
 }

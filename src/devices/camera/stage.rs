@@ -1,6 +1,6 @@
 //! A camera before which a demonstration puts what it likes.
 
-use super::FreezeWatch;
+use super::freeze::{FROZEN_AFTER, FreezeWatch};
 use crate::devices::{Camera, CameraFault, Frame};
 use image::RgbImage;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -94,8 +94,10 @@ impl Stage {
     }
 }
 
-impl Camera for StageCamera {
-    fn next_frame(&mut self, patience: Duration) -> Result<Frame, CameraFault> {
+impl StageCamera {
+    /// Waits for the next frame on the stage, at most `patience`: its sequence and the frame, frozen or not;
+    /// `None` while the stage is dark.
+    pub(super) fn film(&mut self, patience: Duration) -> Option<(u64, StageFrame)> {
         let deadline = Instant::now() + patience;
         let stage = self.stage.clone();
         let mut scene = stage.lock();
@@ -105,14 +107,10 @@ impl Camera for StageCamera {
             let shown = scene.frames.get(scene.place(now));
             if let Some(frame) = shown.filter(|_| tick > self.given) {
                 self.given = tick;
-                if self.watch.is_frozen(&frame.jpeg, now) {
-                    return Err(CameraFault::Silent(super::FROZEN_AFTER));
-                }
-                let (picture, jpeg) = (frame.picture.clone(), Some(frame.jpeg.clone()));
-                return Ok(Frame { sequence: tick, captured: now, picture, jpeg });
+                return Some((tick, frame.clone()));
             }
             if now >= deadline {
-                return Err(CameraFault::Silent(patience));
+                return None;
             }
             let mut wait = deadline - now;
             if shown.is_some() {
@@ -121,6 +119,17 @@ impl Camera for StageCamera {
             }
             scene = stage.shared.1.wait_timeout(scene, wait).unwrap_or_else(PoisonError::into_inner).0;
         }
+    }
+}
+
+impl Camera for StageCamera {
+    fn next_frame(&mut self, patience: Duration) -> Result<Frame, CameraFault> {
+        let (sequence, frame) = self.film(patience).ok_or(CameraFault::Silent(patience))?;
+        let captured = Instant::now();
+        if self.watch.is_frozen(&frame.jpeg, captured) {
+            return Err(CameraFault::Frozen(FROZEN_AFTER));
+        }
+        Ok(Frame { sequence, captured, picture: frame.picture, jpeg: Some(frame.jpeg) })
     }
 }
 
@@ -179,7 +188,7 @@ mod tests {
                 Err(fault) => break fault,
             }
         };
-        assert_eq!(fault, CameraFault::Silent(super::super::FROZEN_AFTER));
+        assert_eq!(fault, CameraFault::Frozen(FROZEN_AFTER));
         stage.show(frames(5));
         let again = (0..10).any(|_| camera.next_frame(Duration::from_secs(10)).is_ok());
         assert!(again);

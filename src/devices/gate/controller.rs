@@ -4,111 +4,33 @@
 //! the other is not locked; carry out a sequence number twice; keep the exit open when the lane is silent;
 //! shut a door on somebody.
 
-use super::people::{Count, OpenDoors, People};
+mod line;
+
+use super::floor::{DoorName, Floor, FloorSettings};
 use super::registers::{
-    Block, COMMAND_START, CommandCode, CommandResult, ControllerFault, ControllerState, HOST_HEARTBEAT,
-    Input, Inputs, Output, ReleasePolicy, SETTINGS_LENGTH, SETTINGS_START,
+    Block, COILS, COMMAND_START, CommandCode, CommandResult, ControllerFault, ControllerState,
+    HOST_HEARTBEAT, Input, Inputs, Output, ReleasePolicy, SETTINGS_LENGTH, SETTINGS_START,
 };
-use serde::{Deserialize, Serialize};
 use std::ops::RangeInclusive;
 
 /// What the watchdog time may be set to, milliseconds.
 const WATCHDOG_MS: RangeInclusive<u16> = 100..=10_000;
-/// A door that has not arrived after this many times its travel is stuck.
-const STUCK_AFTER: f64 = 3.0;
 /// How long a body that follows another closely waits, milliseconds.
 pub(super) const CLOSE_BEHIND_MS: f64 = 250.0;
-
-/// How quick the simulated gate and its people are.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct FloorSettings {
-    /// Milliseconds from locked to open, each door.
-    pub door_ms: f64,
-    /// Milliseconds from one zone to the next, each body.
-    pub walk_ms: f64,
-    /// How much faster than that doors and people move (watchdog and hold times stay real).
-    pub speed: f64,
-}
-
-impl Default for FloorSettings {
-    fn default() -> Self {
-        FloorSettings { door_ms: 900.0, walk_ms: 1_100.0, speed: 1.0 }
-    }
-}
-
-/// Which door.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum DoorName {
-    /// Entrance door.
-    Entry,
-    /// Exit door.
-    Exit,
-}
-
-/// One leaf: 0 shut and locked, 1 fully open.
-#[derive(Debug, Clone, Default)]
-struct Leaf {
-    place: f64,
-    open: bool,
-    stuck: bool,
-    /// Milliseconds (of the doors' time) since it was where it is told to be.
-    late: f64,
-    /// Real milliseconds since it is told to be open.
-    held: f64,
-    openings: u32,
-}
-
-impl Leaf {
-    fn locked(&self) -> bool {
-        self.place <= 0.0 && !self.open
-    }
-
-    fn fully_open(&self) -> bool {
-        self.place >= 1.0
-    }
-
-    fn set(&mut self, open: bool) {
-        if open && !self.open {
-            self.openings = self.openings.saturating_add(1);
-        }
-        if open != self.open {
-            self.held = 0.0;
-            self.late = 0.0;
-        }
-        self.open = open;
-    }
-
-    fn advance(&mut self, real_ms: f64, ms: f64, travel: f64, obstructed: bool) {
-        self.held += real_ms;
-        // A door that is told to shut while somebody stands in it opens again until the way is free.
-        let goal = if self.open || (obstructed && self.place > 0.0) { 1.0 } else { 0.0 };
-        if !self.stuck {
-            let step = ms / travel.max(1.0);
-            self.place += (goal - self.place).clamp(-step, step);
-        }
-        let arrived = self.place == goal;
-        self.late = if arrived || obstructed { 0.0 } else { self.late + ms };
-    }
-}
+/// The buzzer falls silent by itself after this, milliseconds.
+const BUZZER_MOST_MS: f64 = 10_000.0;
 
 /// The controller with its doors and the people on its floor.
 #[derive(Debug, Clone)]
 pub(super) struct Controller {
-    settings: FloorSettings,
-    entry: Leaf,
-    exit: Leaf,
-    pub(super) people: People,
-    count: Count,
-    pub(super) emergency_stop: bool,
-    pub(super) fire: bool,
-    pub(super) object_left: bool,
+    pub(super) floor: Floor,
     /// The control loop stands still; the line still answers.
     pub(super) frozen: bool,
     tailgating: bool,
     wrong_way: bool,
-    lamp_green: bool,
-    beacon: bool,
+    coils: [bool; COILS as usize],
+    /// Milliseconds since the buzzer was told to sound.
+    buzzed_ms: f64,
     host_heartbeat: u16,
     host_silent_ms: f64,
     tripped: bool,
@@ -129,19 +51,12 @@ impl Controller {
     /// Doors locked, nobody there, no host heard yet.
     pub(super) fn new(settings: FloorSettings) -> Self {
         Controller {
-            settings,
-            entry: Leaf::default(),
-            exit: Leaf::default(),
-            people: People::default(),
-            count: Count::default(),
-            emergency_stop: false,
-            fire: false,
-            object_left: false,
+            floor: Floor::new(settings),
             frozen: false,
             tailgating: false,
             wrong_way: false,
-            lamp_green: false,
-            beacon: false,
+            coils: [false; COILS as usize],
+            buzzed_ms: 0.0,
             host_heartbeat: 0,
             host_silent_ms: 0.0,
             tripped: true,
@@ -160,30 +75,57 @@ impl Controller {
     }
 
     /// Lets real milliseconds pass.
-    pub(super) fn advance(&mut self, real_ms: f64) {
-        let ms = real_ms * self.settings.speed;
-        let doors = OpenDoors { entry: self.entry.fully_open(), exit: self.exit.fully_open() };
-        self.people.advance(ms, self.settings.walk_ms, doors);
+    pub(super) fn pass(&mut self, real_ms: f64) {
+        self.floor.walk(real_ms);
         if self.frozen {
             return;
         }
         self.up_ms += real_ms;
         self.heartbeat = self.heartbeat.wrapping_add(1);
-        self.count = self.people.count();
         self.latch();
         self.watch(real_ms);
         self.release_or_hold();
-        if !self.emergency_stop {
-            let travel = self.settings.door_ms;
-            self.entry.advance(real_ms, ms, travel, self.count.in_entry_doorway);
-            self.exit.advance(real_ms, ms, travel, self.count.in_exit_doorway);
+        self.buzz(real_ms);
+        self.floor.drive(real_ms);
+    }
+
+    fn buzz(&mut self, real_ms: f64) {
+        self.buzzed_ms += real_ms;
+        if self.buzzed_ms > BUZZER_MOST_MS {
+            self.switch(Output::Buzzer, false);
         }
     }
 
+    fn switch(&mut self, output: Output, on: bool) {
+        if let Some(coil) = self.coils.get_mut(usize::from(output.coil())) {
+            *coil = on;
+        }
+    }
+
+    fn is_on(&self, output: Output) -> bool {
+        self.coils.get(usize::from(output.coil())).copied().unwrap_or(false)
+    }
+
+    /// All coils as they were last written.
+    pub(super) fn coils(&self) -> &[bool] {
+        &self.coils
+    }
+
+    /// Coils that are written together. Gives an exception code on refusal.
+    pub(super) fn write_coils(&mut self, start: u16, values: &[bool]) -> Result<(), u8> {
+        let from = usize::from(start);
+        let coils = self.coils.get_mut(from..from + values.len()).ok_or(2)?;
+        coils.copy_from_slice(values);
+        if (from..from + values.len()).contains(&usize::from(Output::Buzzer.coil())) {
+            self.buzzed_ms = 0.0;
+        }
+        Ok(())
+    }
+
     fn latch(&mut self) {
-        self.tailgating = self.count.cabin > 0 && (self.tailgating || self.count.cabin > 1);
-        let over = self.count.cabin == 0 && self.exit.locked();
-        self.wrong_way = self.count.wrong_way || (self.wrong_way && !over);
+        self.tailgating = self.floor.count.cabin > 0 && (self.tailgating || self.floor.count.cabin > 1);
+        let over = self.floor.count.cabin == 0 && self.floor.exit.locked();
+        self.wrong_way = self.floor.count.wrong_way || (self.wrong_way && !over);
     }
 
     fn watch(&mut self, real_ms: f64) {
@@ -193,26 +135,26 @@ impl Controller {
             self.watchdog_trips = self.watchdog_trips.saturating_add(1);
         }
         if self.tripped {
-            self.entry.set(false);
-            self.exit.set(false);
-            self.lamp_green = false;
+            self.floor.entry.set(false);
+            self.floor.exit.set(false);
+            self.switch(Output::Green, false);
         }
     }
 
     fn release_or_hold(&mut self) {
-        if self.fire {
+        if !self.inputs().has(Input::FireClosed) {
             let (entry, exit) =
                 (self.release == ReleasePolicy::OpenEntry, self.release == ReleasePolicy::OpenExit);
-            self.entry.set(entry && self.exit.locked());
-            self.exit.set(exit && self.entry.locked());
-            self.lamp_green = false;
+            self.floor.entry.set(entry && self.floor.exit.locked());
+            self.floor.exit.set(exit && self.floor.entry.locked());
+            self.switch(Output::Green, false);
             return;
         }
-        if self.entry.held > f64::from(self.entry_hold_ms) {
-            self.entry.set(false);
+        if self.floor.entry.held > f64::from(self.entry_hold_ms) {
+            self.floor.entry.set(false);
         }
-        if self.exit.held > f64::from(self.exit_hold_ms) {
-            self.exit.set(false);
+        if self.floor.exit.held > f64::from(self.exit_hold_ms) {
+            self.floor.exit.set(false);
         }
     }
 
@@ -270,92 +212,69 @@ impl Controller {
     fn carry_out(&mut self, command: u16) -> CommandResult {
         let Some(command) = CommandCode::from_code(command) else { return CommandResult::Unknown };
         let opens = matches!(command, CommandCode::OpenEntry | CommandCode::OpenExit);
-        if opens && (self.emergency_stop || self.fire) {
+        if opens && (self.stopped() || !self.inputs().has(Input::KeyAutomatic)) {
             return CommandResult::Stopped;
         }
         if opens && self.tripped {
             return CommandResult::Fault;
         }
         match command {
-            CommandCode::OpenEntry if !self.exit.locked() => return CommandResult::Interlock,
-            CommandCode::OpenExit if !self.entry.locked() => return CommandResult::Interlock,
-            CommandCode::OpenEntry => self.entry.set(true),
-            CommandCode::OpenExit => self.exit.set(true),
-            CommandCode::CloseEntry => self.entry.set(false),
-            CommandCode::CloseExit => self.exit.set(false),
-            CommandCode::LampGreen => self.lamp_green = true,
-            CommandCode::LampRed => self.lamp_green = false,
-            CommandCode::BeaconOn => self.beacon = true,
-            CommandCode::BeaconOff => self.beacon = false,
+            CommandCode::OpenEntry if !self.floor.exit.locked() => return CommandResult::Interlock,
+            CommandCode::OpenExit if !self.floor.entry.locked() => return CommandResult::Interlock,
+            CommandCode::OpenEntry => self.floor.entry.set(true),
+            CommandCode::OpenExit => self.floor.exit.set(true),
+            CommandCode::CloseEntry => self.floor.entry.set(false),
+            CommandCode::CloseExit => self.floor.exit.set(false),
         }
         CommandResult::Taken
     }
 
-    /// Somebody holds a leaf fast, or lets it go.
-    pub(super) fn stick(&mut self, door: DoorName, stuck: bool) {
-        match door {
-            DoorName::Entry => self.entry.stuck = stuck,
-            DoorName::Exit => self.exit.stuck = stuck,
-        }
-    }
-
     /// The inputs as the sensors give them now.
     pub(super) fn inputs(&self) -> Inputs {
-        use Input::*;
-        let count = &self.count;
-        [
-            (EntryShut, self.entry.place <= 0.0),
-            (EntryLocked, self.entry.locked()),
-            (EntryOpen, self.entry.fully_open()),
-            (ExitShut, self.exit.place <= 0.0),
-            (ExitLocked, self.exit.locked()),
-            (ExitOpen, self.exit.fully_open()),
-            (EntranceClear, count.entrance == 0),
-            (CabinClear, count.cabin == 0),
-            (ExitClear, count.exit == 0),
-            (EntryCurtainClear, !count.in_entry_doorway),
-            (ExitCurtainClear, !count.in_exit_doorway),
-            (EmergencyStopClosed, !self.emergency_stop),
-            (FireClosed, !self.fire),
-            (HousingShut, true),
-            (MainsPresent, true),
-            (DrivesReady, true),
-            (NoObjectLeft, !self.object_left),
-            (KeyAutomatic, true),
-            (NoTailgating, !self.tailgating),
-            (NoWrongWay, !self.wrong_way),
-        ]
-        .into_iter()
-        .fold(Inputs::default(), |all, (input, on)| all.with(input, on))
+        self.floor.inputs(self.tailgating, self.wrong_way)
     }
 
     fn faults(&self) -> u16 {
-        let late = STUCK_AFTER * self.settings.door_ms;
         let fault = |on: bool, fault: ControllerFault| if on { fault as u16 } else { 0 };
-        fault(self.entry.late > late, ControllerFault::EntryStuck)
-            | fault(self.exit.late > late, ControllerFault::ExitStuck)
-            | fault(!self.entry.locked() && !self.exit.locked(), ControllerFault::Interlock)
+        fault(self.floor.is_stuck(DoorName::Entry), ControllerFault::EntryStuck)
+            | fault(self.floor.is_stuck(DoorName::Exit), ControllerFault::ExitStuck)
+            | fault(!self.floor.entry.locked() && !self.floor.exit.locked(), ControllerFault::Interlock)
+    }
+
+    /// Whether something that is no command holds the doors.
+    fn stopped(&self) -> bool {
+        let inputs = self.inputs();
+        !inputs.has(Input::EmergencyStopClosed) || !inputs.has(Input::FireClosed)
     }
 
     fn state(&self) -> ControllerState {
         match () {
-            () if self.emergency_stop || self.fire => ControllerState::Stopped,
+            () if self.stopped() => ControllerState::Stopped,
+            () if !self.inputs().has(Input::KeyAutomatic) => ControllerState::Manual,
             () if self.tripped => ControllerState::WatchdogTripped,
             () if self.faults() != 0 => ControllerState::Fault,
             () => ControllerState::InService,
         }
     }
 
-    /// Green only while somebody may come.
+    /// What is driven: green only while somebody may come, else red; the buzzer also by itself when somebody
+    /// follows another or comes by the exit.
     fn outputs(&self) -> u16 {
-        let green = self.lamp_green && self.state() == ControllerState::InService;
-        let lamp = if green { Output::Green } else { Output::Red };
-        lamp as u16 | if self.beacon { Output::Beacon as u16 } else { 0 }
+        let green = self.is_on(Output::Green) && self.state() == ControllerState::InService;
+        let buzzer = self.is_on(Output::Buzzer) || self.tailgating || self.wrong_way;
+        [
+            (Output::Green, green),
+            (Output::Red, !green),
+            (Output::Beacon, self.is_on(Output::Beacon)),
+            (Output::Buzzer, buzzer),
+        ]
+        .into_iter()
+        .fold(0, |all, (output, on)| if on { all | output as u16 } else { all })
     }
 
     /// The atomic block as of now.
     pub(super) fn block(&self) -> Block {
-        let persons = [self.count.entrance, self.count.cabin, self.count.exit];
+        let persons = [self.floor.count.entrance, self.floor.count.cabin, self.floor.count.exit];
         Block {
             device_heartbeat: self.heartbeat,
             host_heartbeat: self.host_heartbeat,
@@ -367,8 +286,8 @@ impl Controller {
             result: self.result,
             faults: self.faults(),
             outputs: self.outputs(),
-            entry_openings: self.entry.openings,
-            exit_openings: self.exit.openings,
+            entry_openings: self.floor.entry.openings,
+            exit_openings: self.floor.exit.openings,
             watchdog_trips: self.watchdog_trips,
             line_errors: self.line_errors,
             uptime: (self.up_ms / 1_000.0) as u32,

@@ -8,94 +8,32 @@
 //!
 //! The exit opens only by [`Gate::open_exit`], which takes policy's token.
 
+use super::bus::{ATTEMPTS, Bus, repeat};
 use super::registers::{
-    BLOCK_LENGTH, BLOCK_START, Block, COMMAND_START, CommandCode, CommandResult, HOST_HEARTBEAT,
-    ReleasePolicy, SETTINGS_START,
+    BLOCK_LENGTH, BLOCK_START, Block, COILS, COMMAND_START, CommandCode, CommandResult, HOST_HEARTBEAT,
+    Output, SETTINGS_START, Spoken,
 };
-use crate::devices::modbus::{Answer, Master, ModbusFault, Request};
-use crate::devices::serial::SerialSettings;
+use super::settings::GateSettings;
+use crate::devices::modbus::{Answer, Request};
 use crate::devices::{Gate, GateFault};
 use crate::passage::{GateCommand, GateState};
 use crate::policy::ExitToken;
-use serde::{Deserialize, Serialize};
-use std::io;
 use std::time::{Duration, Instant};
 
-/// A question is asked this often before the controller counts as silent.
-const ATTEMPTS: u32 = 3;
-
-/// The gate in the lane's settings.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct GateSettings {
-    /// The line to the controller.
-    pub line: SerialSettings,
-    /// Modbus address of the controller, 1 to 247.
-    #[serde(default = "default_unit")]
-    pub unit: u8,
-    /// Milliseconds for one answer; a question is asked three times before it is a fault.
-    #[serde(default = "default_answer_ms")]
-    pub answer_ms: u64,
-    /// Milliseconds without progress of the controller's heartbeat before it counts as frozen.
-    #[serde(default = "default_frozen_ms")]
-    pub frozen_ms: u64,
-    /// Milliseconds of the lane's silence after which the controller shuts the exit by itself. The lane asks for
-    /// the state several times in it, whatever else it is doing.
-    #[serde(default = "default_watchdog_ms")]
-    pub watchdog_ms: u16,
-    /// Milliseconds after which an open entrance shuts by itself.
-    #[serde(default = "default_entry_hold_ms")]
-    pub entry_hold_ms: u16,
-    /// Milliseconds after which an open exit shuts by itself.
-    #[serde(default = "default_exit_hold_ms")]
-    pub exit_hold_ms: u16,
-    /// What the doors do when the fire release is active.
-    #[serde(default)]
-    pub release_policy: ReleasePolicy,
-}
-
-fn default_unit() -> u8 {
-    1
-}
-fn default_answer_ms() -> u64 {
-    150
-}
-fn default_frozen_ms() -> u64 {
-    1_000
-}
-fn default_watchdog_ms() -> u16 {
-    1_500
-}
-fn default_entry_hold_ms() -> u16 {
-    30_000
-}
-fn default_exit_hold_ms() -> u16 {
-    20_000
-}
-
-impl GateSettings {
-    /// The defaults on this port.
-    pub fn new(port: impl Into<String>) -> Self {
-        GateSettings {
-            line: SerialSettings::new(port),
-            unit: default_unit(),
-            answer_ms: default_answer_ms(),
-            frozen_ms: default_frozen_ms(),
-            watchdog_ms: default_watchdog_ms(),
-            entry_hold_ms: default_entry_hold_ms(),
-            exit_hold_ms: default_exit_hold_ms(),
-            release_policy: ReleasePolicy::default(),
-        }
-    }
-}
+/// Coils of a gate that was told nothing yet.
+const DARK: [bool; COILS as usize] = [false; COILS as usize];
 
 /// A gate controller on a Modbus RTU line.
 pub struct ModbusGate {
     settings: GateSettings,
-    master: Option<Master>,
+    bus: Bus,
     heartbeat: u16,
     sequence: u16,
     seen: Option<Seen>,
+    /// Lamps, beacon and buzzer as they were last told.
+    coils: [bool; COILS as usize],
+    /// Until when the buzzer shall sound.
+    buzzing: Option<Instant>,
 }
 
 /// What is remembered of the block read last.
@@ -110,7 +48,15 @@ impl ModbusGate {
     /// # Errors
     /// When the port cannot be opened, the controller is silent, or speaks another register map.
     pub fn open(settings: GateSettings) -> Result<Self, GateFault> {
-        let mut gate = ModbusGate { settings, master: None, heartbeat: 0, sequence: 0, seen: None };
+        let mut gate = ModbusGate {
+            bus: Bus::new(&settings),
+            settings,
+            heartbeat: 0,
+            sequence: 0,
+            seen: None,
+            coils: DARK,
+            buzzing: None,
+        };
         gate.connect()?;
         Ok(gate)
     }
@@ -133,10 +79,7 @@ impl ModbusGate {
         self.seen = Some(Seen { block, progressed });
         let still = now.duration_since(progressed);
         if still > Duration::from_millis(self.settings.frozen_ms) {
-            return Err(GateFault::Silent(format!(
-                "its heartbeat stands still for {} ms",
-                still.as_millis()
-            )));
+            return Err(GateFault::Frozen(still));
         }
         Ok(block)
     }
@@ -144,9 +87,7 @@ impl ModbusGate {
     /// Opens the line where that is needed, tells the controller its times, and learns where its
     /// sequence numbers stand.
     fn connect(&mut self) -> Result<(), GateFault> {
-        if self.master.is_none() {
-            let port = self.settings.line.open().map_err(|error| self.line_fault(&error))?;
-            self.master = Some(Master::new(Box::new(port), self.settings.unit));
+        if self.bus.open()? {
             self.seen = None;
         }
         if self.seen.is_none() {
@@ -158,7 +99,7 @@ impl ModbusGate {
         Ok(())
     }
 
-    /// A controller that started anew has forgotten its times.
+    /// A controller that started anew has forgotten its times and lamps.
     fn restarted(&self, block: &Block) -> bool {
         self.seen.as_ref().is_some_and(|seen| block.uptime < seen.block.uptime)
     }
@@ -166,32 +107,24 @@ impl ModbusGate {
     fn configure(&mut self) -> Result<(), GateFault> {
         let of = &self.settings;
         let values = vec![of.watchdog_ms, of.entry_hold_ms, of.exit_hold_ms, of.release_policy as u16];
-        self.write(&Request::WriteRegisters { start: SETTINGS_START, values })
+        self.bus.insist(&Request::WriteRegisters { start: SETTINGS_START, values })?;
+        self.bus.insist(&Request::WriteCoils { start: 0, values: self.coils.to_vec() }).map(drop)
     }
 
     /// One heartbeat and one reading of the block that echoes it, repeated within bounds.
     fn read_block(&mut self) -> Result<Block, GateFault> {
-        let mut fault = GateFault::Silent("not asked".to_owned());
-        for _ in 0..ATTEMPTS {
-            match self.read_block_once() {
-                Ok(block) => return Ok(block),
-                Err(refused @ GateFault::Refused(_)) => return Err(refused),
-                Err(silent) => fault = silent,
-            }
-        }
-        Err(fault)
+        repeat(|| self.read_block_once())
     }
 
     fn read_block_once(&mut self) -> Result<Block, GateFault> {
         self.heartbeat = self.heartbeat.wrapping_add(1);
         let heartbeat = self.heartbeat;
-        self.ask(&Request::WriteRegister { address: HOST_HEARTBEAT, value: heartbeat })?;
+        self.bus.ask(&Request::WriteRegister { address: HOST_HEARTBEAT, value: heartbeat })?;
         let request = Request::ReadInputRegisters { start: BLOCK_START, count: BLOCK_LENGTH as u16 };
-        let Answer::Registers(registers) = self.ask(&request)? else {
+        let Answer::Registers(registers) = self.bus.ask(&request)? else {
             return Err(GateFault::Silent("an answer of another kind".to_owned()));
         };
-        let block =
-            Block::from_registers(&registers).map_err(|fault| GateFault::Refused(fault.to_string()))?;
+        let block = Block::from_registers(&registers).map_err(GateFault::Map)?;
         if block.host_heartbeat != heartbeat {
             return Err(GateFault::Silent("only an answer to an earlier question".to_owned()));
         }
@@ -208,10 +141,10 @@ impl ModbusGate {
             Request::WriteRegisters { start: COMMAND_START, values: vec![command as u16, sequence] };
         let mut fault = GateFault::Silent("the command was not taken".to_owned());
         for _ in 0..ATTEMPTS {
-            match self.ask(&request) {
-                Err(refused @ GateFault::Refused(_)) => return Err(refused),
-                Err(silent) => fault = silent,
+            match self.bus.ask(&request) {
                 Ok(_) => {}
+                Err(silent @ GateFault::Silent(_)) => fault = silent,
+                Err(other) => return Err(other),
             }
             let block = self.block()?;
             if block.sequence == sequence {
@@ -224,119 +157,53 @@ impl ModbusGate {
         Err(fault)
     }
 
-    /// A write that may be repeated.
-    fn write(&mut self, request: &Request) -> Result<(), GateFault> {
-        let mut fault = GateFault::Silent("not asked".to_owned());
-        for _ in 0..ATTEMPTS {
-            match self.ask(request) {
-                Ok(_) => return Ok(()),
-                Err(refused @ GateFault::Refused(_)) => return Err(refused),
-                Err(silent) => fault = silent,
+    /// Switches lamps, beacon or buzzer, and remembers it for a controller that starts anew.
+    fn switch(&mut self, first: Output, values: &[bool]) -> Result<(), GateFault> {
+        self.connect()?;
+        for (place, on) in (usize::from(first.coil())..).zip(values) {
+            if let Some(coil) = self.coils.get_mut(place) {
+                *coil = *on;
             }
         }
-        Err(fault)
+        self.bus.insist(&Request::WriteCoils { start: first.coil(), values: values.to_vec() }).map(drop)
     }
 
-    /// One question, one answer. A broken line is given up, so that the next call opens it again.
-    fn ask(&mut self, request: &Request) -> Result<Answer, GateFault> {
-        let deadline = Duration::from_millis(self.settings.answer_ms);
-        let Some(master) = &mut self.master else {
-            return Err(GateFault::Silent("the line broke".to_owned()));
-        };
-        match master.ask(request, deadline) {
-            Ok(Answer::Exception(code)) => {
-                Err(GateFault::Refused(format!("exception {code} to function {}", request.function())))
-            }
-            Ok(answer) => Ok(answer),
-            Err(ModbusFault::Line(error)) => {
-                self.master = None;
-                self.seen = None;
-                Err(self.line_fault(&error))
-            }
-            Err(fault @ ModbusFault::NoAnswer { .. }) => Err(GateFault::Silent(fault.to_string())),
+    /// A call for the officer is heard once, when it begins.
+    fn call(&mut self, on: bool) -> Result<(), GateFault> {
+        let begins = on && !self.coils.get(usize::from(Output::Beacon.coil())).copied().unwrap_or(false);
+        self.switch(Output::Beacon, &[on])?;
+        if begins && self.settings.buzzer_ms > 0 {
+            self.switch(Output::Buzzer, &[true])?;
+            self.buzzing = Some(Instant::now() + Duration::from_millis(self.settings.buzzer_ms.into()));
         }
+        Ok(())
     }
 
-    fn line_fault(&self, error: &io::Error) -> GateFault {
-        GateFault::Silent(format!("{}: {error}", self.settings.line.port))
+    fn end_buzzing(&mut self) {
+        if self.buzzing.take_if(|until| Instant::now() >= *until).is_some() {
+            // The controller ends it by itself, so a line that is noisy now is no reason to be without a state.
+            let _ = self.switch(Output::Buzzer, &[false]);
+        }
     }
 }
 
 impl Gate for ModbusGate {
     fn state(&mut self) -> Result<GateState, GateFault> {
-        Ok(self.block()?.gate_state())
+        let state = self.block()?.gate_state();
+        self.end_buzzing();
+        Ok(state)
     }
 
     fn command(&mut self, command: GateCommand) -> Result<(), GateFault> {
-        self.give(command.into())
+        match Spoken::from(command) {
+            Spoken::Command(code) => self.give(code),
+            Spoken::Coils(Output::Beacon, values) => self.call(values.contains(&true)),
+            Spoken::Coils(first, values) => self.switch(first, values),
+        }
     }
 
     fn open_exit(&mut self, token: ExitToken) -> Result<(), GateFault> {
         tracing::info!(passage = %token.passage().0, "the exit is told to open");
         self.give(CommandCode::OpenExit)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::devices::gate::{FloorSettings, GateFloor, GateSimulator};
-    use crate::passage::Door;
-
-    const PATIENCE: Duration = Duration::from_secs(20);
-
-    fn gate() -> (GateSimulator, GateFloor, ModbusGate) {
-        let simulator = GateSimulator::start(FloorSettings { speed: 20.0, ..Default::default() }).unwrap();
-        let gate = ModbusGate::open(GateSettings::new(simulator.port_name())).unwrap();
-        let floor = simulator.floor();
-        (simulator, floor, gate)
-    }
-
-    /// Asks in the lane's rhythm until the state is as wished.
-    fn until(gate: &mut ModbusGate, wish: impl Fn(&GateState) -> bool) -> GateState {
-        let begun = Instant::now();
-        loop {
-            let state = gate.state().unwrap();
-            if wish(&state) {
-                return state;
-            }
-            assert!(begun.elapsed() < PATIENCE, "still {state:?}");
-            std::thread::sleep(Duration::from_millis(10));
-        }
-    }
-
-    #[test]
-    fn the_exit_opens_while_the_entrance_is_locked_and_shuts_again() {
-        let (_simulator, floor, mut gate) = gate();
-        gate.give(CommandCode::OpenExit).unwrap();
-        until(&mut gate, |state| state.exit == Door::Open);
-        gate.command(GateCommand::CloseExit).unwrap();
-        let state = until(&mut gate, |state| state.exit == Door::Locked);
-        assert_eq!(state.entry, Door::Locked);
-        assert_eq!(floor.snapshot().exit_openings, 1);
-    }
-
-    #[test]
-    fn the_controller_refuses_the_exit_while_the_entrance_is_not_locked() {
-        let (_simulator, floor, mut gate) = gate();
-        gate.command(GateCommand::OpenEntry).unwrap();
-        until(&mut gate, |state| state.entry == Door::Open);
-        let fault = gate.give(CommandCode::OpenExit).unwrap_err();
-        assert!(matches!(&fault, GateFault::Refused(why) if why.contains("interlock")), "{fault}");
-        gate.command(GateCommand::CloseEntry).unwrap();
-        until(&mut gate, |state| state.entry == Door::Locked);
-        assert_eq!(floor.snapshot().exit_openings, 0);
-        gate.give(CommandCode::OpenExit).unwrap();
-    }
-
-    #[test]
-    fn a_silent_lane_shuts_the_exit() {
-        let (_simulator, floor, mut gate) = gate();
-        gate.give(CommandCode::OpenExit).unwrap();
-        assert!(floor.wait_until(|seen| seen.exit == Door::Open, PATIENCE));
-        assert!(floor.wait_until(|seen| seen.exit == Door::Locked && !seen.in_service, PATIENCE));
-        assert_eq!(floor.snapshot().watchdog_trips, 1);
-        let state = gate.state().unwrap();
-        assert!(!state.fault, "the controller is at work again once the lane speaks");
     }
 }

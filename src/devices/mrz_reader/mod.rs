@@ -6,10 +6,12 @@
 //! pseudo-terminal, speaking by the same profile.
 //!
 //! What cannot happen: a damaged frame handed on as if it were whole; a buffer that grows with the noise.
-mod framing;
+mod deframer;
+mod profile;
 mod sender;
 mod serial_reader;
 
-pub use framing::{Deframer, FrameCheck, FramingProfile, HeaderByte, ProfileFault};
+pub use deframer::Deframer;
+pub use profile::{FrameCheck, FramingProfile, HeaderByte, ProfileFault, Varying};
 pub use sender::MrzSender;
-pub use serial_reader::{MrzReaderSettings, SerialMrzReader};
+pub use serial_reader::{LineHeard, MrzReaderSettings, SerialMrzReader};

@@ -1,7 +1,7 @@
 //! The driver: a serial line, opened again whenever it vanishes.
 
 use super::{Deframer, FramingProfile};
-use crate::devices::serial::{Line, SerialSettings};
+use crate::devices::serial::{Line, LineFault, SerialSettings};
 use crate::devices::{MrzFault, MrzReader};
 use serde::{Deserialize, Serialize};
 use serialport::SerialPort;
@@ -51,6 +51,16 @@ pub struct SerialMrzReader {
     heard: Instant,
     ready: VecDeque<Vec<String>>,
     last: Option<(Vec<String>, Instant)>,
+    bytes: u64,
+}
+
+/// What came over the line since it was opened; for finding out why nothing is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LineHeard {
+    /// Bytes, noise included.
+    pub bytes: u64,
+    /// Frames whose check byte was wrong.
+    pub damaged: u64,
 }
 
 impl SerialMrzReader {
@@ -59,9 +69,7 @@ impl SerialMrzReader {
     /// # Errors
     /// When the port cannot be opened or the framing cannot work.
     pub fn open(settings: MrzReaderSettings) -> Result<Self, MrzFault> {
-        let fault = |what: String| MrzFault::Line { port: settings.line.port.clone(), what };
-        let deframer =
-            Deframer::new(settings.framing.clone()).map_err(|profile| fault(profile.to_string()))?;
+        let deframer = Deframer::new(settings.framing.clone())?;
         let mut reader = SerialMrzReader {
             settings,
             line: None,
@@ -69,9 +77,15 @@ impl SerialMrzReader {
             heard: Instant::now(),
             ready: VecDeque::new(),
             last: None,
+            bytes: 0,
         };
         reader.connect().map_err(|error| reader.fault(&error))?;
         Ok(reader)
+    }
+
+    /// What came over the line so far.
+    pub fn heard(&self) -> LineHeard {
+        LineHeard { bytes: self.bytes, damaged: self.deframer.damaged() }
     }
 
     fn connect(&mut self) -> io::Result<()> {
@@ -102,6 +116,7 @@ impl SerialMrzReader {
             return Ok(());
         }
         self.heard = Instant::now();
+        self.bytes = self.bytes.saturating_add(count as u64);
         let frames = self.deframer.push(arriving.get(..count).unwrap_or_default());
         frames.into_iter().for_each(|lines| self.take(lines));
         Ok(())
@@ -122,7 +137,7 @@ impl SerialMrzReader {
     }
 
     fn fault(&self, error: &io::Error) -> MrzFault {
-        MrzFault::Line { port: self.settings.line.port.clone(), what: error.to_string() }
+        LineFault::new(&self.settings.line.port, error).into()
     }
 }
 

@@ -176,7 +176,7 @@ impl<'a> Report<'a> {
             branch(&format!("DG{number}"), "not listed in the security object");
         }
         tree(&found.tree());
-        println!("{:<17} {}", "result", painted(self.result));
+        println!("result of signature, chain and the groups given: {}", painted(self.result));
     }
 }
 

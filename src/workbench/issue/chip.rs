@@ -314,7 +314,9 @@ fn public_key(key: &ChipAuthenticationKey, kind: u8) -> Result<Vec<u8>> {
 
 fn key_id(id: Option<u64>) -> Vec<u8> {
     let Some(id) = id else { return Vec::new() };
-    let digits: Vec<u8> = id.to_be_bytes().into_iter().skip_while(|byte| *byte == 0).collect();
-    let sign = digits.first().is_none_or(|first| first & 0x80 != 0);
-    tlv(0x02, &[&[0][..usize::from(sign)], &digits].concat())
+    let mut digits: Vec<u8> = id.to_be_bytes().into_iter().skip_while(|byte| *byte == 0).collect();
+    if digits.first().is_none_or(|first| first & 0x80 != 0) {
+        digits.insert(0, 0);
+    }
+    tlv(0x02, &digits)
 }

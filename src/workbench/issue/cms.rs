@@ -75,11 +75,9 @@ pub(super) fn flawed_signed_data(
 /// those of octet strings.
 fn malformed(certificate: &[u8]) -> Vec<u8> {
     let mut malformed = certificate.to_vec();
-    let time = [0x17, 0x0D];
-    if let Some(at) = malformed.windows(2).position(|two| two == time) {
-        if let Some(tag) = malformed.get_mut(at) {
-            *tag = 0x04;
-        }
+    let time = malformed.windows(2).position(|two| two == [0x17, 0x0D]);
+    if let Some(tag) = time.and_then(|at| malformed.get_mut(at)) {
+        *tag = 0x04;
     }
     malformed
 }

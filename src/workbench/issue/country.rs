@@ -4,17 +4,17 @@ use super::algorithm::{KeyKind, SignatureAlgorithm, SignatureKey};
 use super::certificate::{Purpose, in_days};
 use super::chip::ChipPlan;
 use super::cms::flawed_signed_data;
+use super::content::{data_groups, portrait, wrong_check_digit};
 use super::defect::Defect;
 use super::document::{DocumentKind, DocumentOrder, IssuedDocument};
 use super::lists::{defect_list, deviation_list, master_list};
 use super::pki::{Authority, Days, Signer, State};
 use super::security_object::security_object;
 use super::seed::Seed;
+use crate::chip::FileId;
 use crate::chip::files::{
-    Application, AtrInfo, encode_atr_info, encode_com_of, encode_dg1, encode_dg2_as, encode_dg11,
-    encode_dg12, encode_dg13, encode_dg16, encode_dir,
+    Application, AtrInfo, encode_atr_info, encode_com_of, encode_dg2_as, encode_dg13, encode_dir,
 };
-use crate::chip::{FileId, Media, Portrait, tlv};
 use crate::devices::card::Digest;
 use crate::document::{MrzDate, MrzFields};
 use anyhow::{Context, Result, ensure};
@@ -385,52 +385,4 @@ impl TestCountry {
         }
         Ok(())
     }
-}
-
-/// The data groups as they are signed.
-fn data_groups(
-    plan: &ChipPlan,
-    order: &DocumentOrder,
-    lines: &[String],
-    document: &IssuedDocument,
-) -> Result<BTreeMap<u8, Vec<u8>>> {
-    let mut portrait = portrait(&order.portrait)?;
-    if order.defect == Defect::PortraitReplaced {
-        portrait.bytes.extend(b"another portrait");
-    }
-    let mut groups =
-        BTreeMap::from([(1, encode_dg1(lines)), (2, encode_dg2_as(plan.face_record, &[portrait]))]);
-    if order.defect == Defect::DataGroupMalformed {
-        groups.insert(2, tlv::encode(FileId::Dg(2).tag(), &tlv::encode(0x7F61, b"\x7F\x60\x82\xFF\xFF")));
-    }
-    groups.extend(plan.person.as_ref().map(|person| (11, encode_dg11(person))));
-    groups.extend(plan.document.as_ref().map(|document| (12, encode_dg12(document))));
-    groups.extend(plan.national.as_ref().map(|national| (13, encode_dg13(national.as_bytes()))));
-    groups.extend(plan.dg14(&document.keys)?.map(|content| (14, content)));
-    if let Some(key) = &document.keys.active_authentication {
-        groups.insert(15, tlv::encode(FileId::Dg(15).tag(), &key.key.public_key_to_der()?));
-    }
-    if !plan.notify.is_empty() {
-        groups.insert(16, encode_dg16(&plan.notify));
-    }
-    Ok(groups)
-}
-
-fn portrait(bytes: &[u8]) -> Result<Portrait> {
-    let media = Media::of(bytes).context("the portrait is neither JPEG nor JPEG 2000")?;
-    Ok(Portrait { media, bytes: bytes.to_vec() })
-}
-
-/// The lines with the last digit of the last line that has one raised by one: the composite check digit, or
-/// in a visa that of the date of expiry.
-fn wrong_check_digit(lines: &[String]) -> Vec<String> {
-    let mut lines = lines.to_vec();
-    // In TD1 the composite ends the second line, the names are in the third.
-    if let Some(line) = lines.get_mut(1) {
-        if let Some(at) = line.rfind(|character: char| character.is_ascii_digit()) {
-            let digit = line.as_bytes().get(at).map_or(0, |digit| (digit - b'0' + 1) % 10);
-            line.replace_range(at..=at, &digit.to_string());
-        }
-    }
-    lines
 }

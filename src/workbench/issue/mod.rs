@@ -15,6 +15,7 @@ mod certificate;
 mod chip;
 mod cms;
 mod command;
+mod content;
 mod country;
 mod defect;
 mod der;

@@ -16,7 +16,7 @@ fn pass(controller: &mut Controller, ms: u32) {
     for _ in 0..ms / 10 {
         let next = controller.host_heartbeat.wrapping_add(1);
         controller.write_one(HOST_HEARTBEAT, next).unwrap();
-        controller.advance(10.0);
+        controller.pass(10.0);
     }
 }
 
@@ -46,7 +46,7 @@ fn a_door_does_not_shut_on_somebody() {
     let mut controller = controller();
     controller.write_many(COMMAND_START, &[CommandCode::OpenEntry as u16, 1]).unwrap();
     pass(&mut controller, 1_500);
-    controller.people.appear(Zone::Entrance, Zone::Cabin, 0.0);
+    controller.floor.people.appear(Zone::Entrance, Zone::Cabin, 0.0);
     pass(&mut controller, 300);
     controller.write_many(COMMAND_START, &[CommandCode::CloseEntry as u16, 2]).unwrap();
     pass(&mut controller, 300);
@@ -69,11 +69,11 @@ fn an_exit_left_open_shuts_after_its_hold_time() {
 #[test]
 fn a_stuck_door_is_a_fault_until_it_moves_again() {
     let mut controller = controller();
-    controller.stick(DoorName::Exit, true);
+    controller.floor.exit.stuck = true;
     controller.write_many(COMMAND_START, &[CommandCode::OpenExit as u16, 1]).unwrap();
     pass(&mut controller, 5_000);
     assert!(state(&controller).fault);
-    controller.stick(DoorName::Exit, false);
+    controller.floor.exit.stuck = false;
     pass(&mut controller, 5_000);
     assert!(!state(&controller).fault);
 }
@@ -83,7 +83,7 @@ fn an_emergency_stop_freezes_doors_and_refuses_to_open() {
     let mut controller = controller();
     controller.write_many(COMMAND_START, &[CommandCode::OpenEntry as u16, 1]).unwrap();
     pass(&mut controller, 300);
-    controller.emergency_stop = true;
+    controller.floor.emergency_stop = true;
     pass(&mut controller, 3_000);
     assert_eq!((state(&controller).entry, state(&controller).emergency_stop), (Door::Unknown, true));
     controller.write_many(COMMAND_START, &[CommandCode::OpenEntry as u16, 2]).unwrap();
@@ -99,7 +99,7 @@ fn a_fire_opens_the_door_of_the_release_policy_alone() {
     ] {
         let mut controller = controller();
         controller.write_many(SETTINGS_START, &[1_000, 3_000, 3_000, policy as u16]).unwrap();
-        controller.fire = true;
+        controller.floor.fire = true;
         pass(&mut controller, 3_000);
         let state = state(&controller);
         assert_eq!((state.entry, state.exit), doors);
@@ -111,7 +111,7 @@ fn a_fire_opens_the_door_of_the_release_policy_alone() {
 fn whoever_comes_by_the_exit_is_noticed() {
     let mut controller = controller();
     controller.write_many(COMMAND_START, &[CommandCode::OpenExit as u16, 1]).unwrap();
-    controller.people.appear(Zone::Beyond, Zone::Cabin, 0.0);
+    controller.floor.people.appear(Zone::Beyond, Zone::Cabin, 0.0);
     pass(&mut controller, 5_000);
     assert!(state(&controller).wrong_way);
 }
@@ -151,18 +151,18 @@ proptest! {
                     controller.write_many(COMMAND_START, &[code, number as u16 + 1]).unwrap();
                 }
                 Happening::Pass(ms) => pass(&mut controller, ms.into()),
-                Happening::Silence(ms) => (0..ms / 10).for_each(|_| controller.advance(10.0)),
-                Happening::Stop(on) => controller.emergency_stop = on,
-                Happening::Fire(on) => controller.fire = on,
+                Happening::Silence(ms) => (0..ms / 10).for_each(|_| controller.pass(10.0)),
+                Happening::Stop(on) => controller.floor.emergency_stop = on,
+                Happening::Fire(on) => controller.floor.fire = on,
                 Happening::Stick(exit, stuck) => {
-                    controller.stick(if exit { DoorName::Exit } else { DoorName::Entry }, stuck);
+                    controller.floor.door(if exit { DoorName::Exit } else { DoorName::Entry }).stuck = stuck;
                 }
                 Happening::Walk(inwards) => {
                     let goal = if inwards { Zone::Cabin } else { Zone::Beyond };
-                    controller.people.appear(Zone::Outside, goal, 0.0);
+                    controller.floor.people.appear(Zone::Outside, goal, 0.0);
                 }
             }
-            prop_assert!(controller.entry.locked() || controller.exit.locked());
+            prop_assert!(controller.floor.entry.locked() || controller.floor.exit.locked());
             prop_assert_eq!(controller.faults() & ControllerFault::Interlock as u16, 0);
         }
     }
