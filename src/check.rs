@@ -58,6 +58,8 @@ pub enum CheckId {
     Liveness,
     /// The person before the camera is the one of the portrait, TR-03121-3.1 FM CMP-FI-VER.
     FaceMatch,
+    /// The portrait shows one person and no morph of two, ISO/IEC 20059.
+    Morph,
     /// Nothing is known against the document at central.
     DocumentLookup,
     /// Nothing is known against the person at central.
@@ -85,6 +87,7 @@ impl CheckId {
         CheckId::SinglePerson,
         CheckId::Liveness,
         CheckId::FaceMatch,
+        CheckId::Morph,
         CheckId::DocumentLookup,
         CheckId::PersonLookup,
         CheckId::TravelPermission,
@@ -109,6 +112,7 @@ impl CheckId {
             CheckId::SinglePerson => "One person in the cabin",
             CheckId::Liveness => "Living person",
             CheckId::FaceMatch => "Face against portrait",
+            CheckId::Morph => "Portrait of one person",
             CheckId::DocumentLookup => "Document look-up",
             CheckId::PersonLookup => "Person look-up",
             CheckId::TravelPermission => "Permission to travel",
@@ -203,6 +207,8 @@ reasons! {
     SeveralPersons = 2022, "More than one person was in the cabin.";
     PersonChanged = 2023, "The person before the camera changed.";
     CabinUnobserved = 2024, "The cabin's sensors did not tell how many persons are inside.";
+    MorphSuspected = 2031, "The portrait in the chip may be a morph of two people.";
+    MorphUndecided = 2032, "The pictures taken do not suffice to look for a morph.";
     // 30xx: central
     DocumentReported = 3001, "The document is reported lost, stolen or revoked.";
     LookupUnavailable = 3002, "Central could not be asked.";

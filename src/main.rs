@@ -42,6 +42,9 @@ enum Command {
     /// Error rates on pictures of one's own
     #[command(subcommand, arg_required_else_help = true)]
     Evaluate(workbench::evaluate::EvaluateArgs),
+    /// Tools for those who work on the gate
+    #[command(subcommand, arg_required_else_help = true)]
+    Workbench(Workbench),
     /// The networks that look at faces: fetch, verify, list
     #[command(subcommand, arg_required_else_help = true)]
     Models(workbench::models::ModelsArgs),
@@ -51,6 +54,13 @@ enum Command {
     /// Lay an issued test document on the virtual reader
     #[cfg(feature = "issuer")]
     Card(workbench::issue::CardArgs),
+}
+
+#[derive(Subcommand)]
+enum Workbench {
+    /// Morphs of two faces, to learn how the gate fares against them
+    #[command(arg_required_else_help = true)]
+    Morph(workbench::morph::MorphArgs),
 }
 
 #[derive(Subcommand)]
@@ -111,6 +121,7 @@ fn run(command: Command) -> anyhow::Result<bool> {
         Command::Record(args) => workbench::demo::record(&args),
         Command::Replay(args) => workbench::replay::run(&args),
         Command::Evaluate(args) => workbench::evaluate::run(args),
+        Command::Workbench(Workbench::Morph(args)) => workbench::morph::run(&args),
         Command::Models(args) => workbench::models::run(&args),
         #[cfg(feature = "issuer")]
         Command::Issue(args) => workbench::issue::run(args),

@@ -35,6 +35,10 @@ fn every_command_shows_an_example() {
         vec!["inspect", "masterlist"],
         vec!["inspect", "chip"],
         vec!["inspect", "portrait"],
+        vec!["evaluate", "match"],
+        vec!["evaluate", "liveness"],
+        vec!["evaluate", "morph"],
+        vec!["workbench", "morph"],
     ];
     if cfg!(feature = "issuer") {
         commands.extend([vec!["demo"], vec!["record"], vec!["issue"], vec!["card"]]);

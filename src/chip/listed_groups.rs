@@ -19,7 +19,7 @@ pub(super) fn listed_groups(sod: &[u8]) -> Option<BTreeSet<u8>> {
     // Version, hash algorithm, hashes; the second sequence it is.
     let sequences = tlv::elements(object.value).filter_map(Result::ok).filter(|field| field.tag == SEQUENCE);
     let hashes = sequences.take(2).last()?;
-    let number = |hash: tlv::Tlv<'_>| Some(tlv::find(hash.value, 0x02).ok()?.first().copied()?);
+    let number = |hash: tlv::Tlv<'_>| tlv::find(hash.value, 0x02).ok()?.first().copied();
     let groups: Option<BTreeSet<u8>> =
         tlv::elements(hashes.value).take(MAX_LISTED).map(|hash| number(hash.ok()?)).collect();
     groups.filter(|groups| !groups.is_empty())

@@ -6,6 +6,7 @@
 
 use super::FaceError;
 use super::align::{Aligner, planes};
+use super::manifest::{Manifest, Role};
 use super::runtime::Net;
 use image::RgbImage;
 
@@ -18,6 +19,21 @@ const LEAST_ALIKE: f32 = -1.0;
 pub struct Template {
     /// Weighed embeddings of all embedders, one after the other.
     pub values: Vec<f32>,
+}
+
+impl Template {
+    /// Each embedder's own part, in the manifest's order; `None` when the template is not of these embedders. The
+    /// parts are of different lengths in either sense: compare them by their cosine.
+    pub fn parts(&self, manifest: &Manifest) -> Option<Vec<&[f32]>> {
+        let mut rest = self.values.as_slice();
+        let mut parts = Vec::new();
+        for entry in manifest.of(Role::Embedder) {
+            let (part, after) = rest.split_at_checked(entry.output.first()?.length)?;
+            parts.push(part);
+            rest = after;
+        }
+        rest.is_empty().then_some(parts)
+    }
 }
 
 /// Similarity of two templates in [-1, 1], higher is more alike. Templates of unequal length or with numbers that

@@ -215,7 +215,7 @@ impl FaceEngine {
     pub fn reference(&mut self, portrait: &RgbImage) -> Result<Reference, FaceError> {
         let face = self.only_face(portrait)?;
         let template = self.embed(portrait, &face)?.ok_or(FaceError::NoFace)?;
-        Ok(Reference { template, eye_distance: face.eye_distance() })
+        Ok(Reference { template, eye_distance: face.eye_distance(), landmarks: face.landmarks })
     }
 
     /// The template of the most prominent face in a picture, whoever else is in it; for measuring.

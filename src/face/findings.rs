@@ -9,6 +9,8 @@ pub struct Reference {
     pub template: Template,
     /// Distance between the eyes in the portrait, pixels.
     pub eye_distance: f32,
+    /// Right eye, left eye, nose, right and left corner of the mouth, pixels of the portrait.
+    pub landmarks: [[f32; 2]; 5],
 }
 
 /// What one camera frame showed. Coordinates are pixels of the frame.

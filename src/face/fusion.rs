@@ -12,6 +12,7 @@
 //! The comparison is a sequential test: it ends with the frames needed when their mean lies clear of the threshold,
 //! and takes up to twice as many when it does not.
 
+use super::morph::MorphCue;
 use super::track::{FRAMES_KEPT, Track};
 use super::{FaceFinding, FaceRules, FalseMatchRate, FrameFindings, Reference, compare};
 use crate::check::{Check, CheckId, CheckResult, Reason};
@@ -95,6 +96,15 @@ impl Fusion {
     /// `Liveness`, `FaceMatch` and the camera's half of `SinglePerson`, as of now.
     pub fn checks(&self) -> Vec<Check> {
         vec![self.single_person(), self.liveness(), self.face_match()]
+    }
+
+    /// Whether the portrait may be a morph of two people, told from the same frames. Stands beside [`Fusion::checks`]:
+    /// no verdict waits for it.
+    pub fn morph(&self) -> Check {
+        match MorphCue::shipped() {
+            Ok(cue) => cue.check(self.reference.as_ref(), self.track.serving().map(|(_, face)| face)),
+            Err(_) => Check::aborted(CheckId::Morph, Reason::FaceEngineFailed),
+        }
     }
 
     /// Mean similarity of the serving frames to the reference, [-1, 1].
@@ -237,7 +247,11 @@ mod tests {
 
     fn fusion(frames: impl IntoIterator<Item = FrameFindings>) -> Fusion {
         let mut fusion = Fusion::new(FaceRules::default());
-        fusion.set_reference(Reference { template: template(HOLDER), eye_distance: 90.0 });
+        fusion.set_reference(Reference {
+            template: template(HOLDER),
+            eye_distance: 90.0,
+            landmarks: [[0.0; 2]; 5],
+        });
         frames.into_iter().for_each(|frame| fusion.add(frame));
         fusion
     }
@@ -380,7 +394,11 @@ mod tests {
         (0..5).for_each(|n| fusion.add(frame(n, HOLDER, 0.0)));
         assert_eq!(check(&fusion, CheckId::FaceMatch).0, CheckResult::Undetermined);
         assert!(!fusion.decided());
-        fusion.set_reference(Reference { template: template(HOLDER), eye_distance: 90.0 });
+        fusion.set_reference(Reference {
+            template: template(HOLDER),
+            eye_distance: 90.0,
+            landmarks: [[0.0; 2]; 5],
+        });
         assert_eq!(check(&fusion, CheckId::FaceMatch).0, CheckResult::Successful);
         assert!(fusion.decided());
     }
@@ -463,7 +481,7 @@ mod tests {
                 false_match_rate: f64::NAN, bona_fide_error_rate: f64::NAN, frames_needed: 0, frames_most: 10,
             };
             let mut fusion = Fusion::new(rules);
-            fusion.set_reference(Reference { template: template(HOLDER), eye_distance: 90.0 });
+            fusion.set_reference(Reference { template: template(HOLDER), eye_distance: 90.0, landmarks: [[0.0; 2]; 5] });
             (0..count).for_each(|n| fusion.add(frame(n, HOLDER, 0.0)));
             for id in [CheckId::Liveness, CheckId::FaceMatch] {
                 prop_assert_ne!(check(&fusion, id).0, CheckResult::Successful);

@@ -20,6 +20,7 @@ mod fusion;
 mod liveness;
 mod manifest;
 mod models;
+pub mod morph;
 mod picture;
 mod quality;
 mod rules;

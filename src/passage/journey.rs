@@ -298,7 +298,7 @@ impl Journey {
         if !std::mem::take(&mut self.face_open) {
             return;
         }
-        for mut check in self.fusion.checks() {
+        for mut check in self.fusion.checks().into_iter().chain([self.fusion.morph()]) {
             if !to_its_end && check.result == CheckResult::Undetermined {
                 check.result = CheckResult::Aborted;
             }

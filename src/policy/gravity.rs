@@ -64,7 +64,8 @@ fn gravity(reason: Reason) -> Gravity {
         | DocumentExpired
         | SeveralFaces
         | SeveralPersons
-        | PermissionMissing => Gravity::Irregular,
+        | PermissionMissing
+        | MorphSuspected => Gravity::Irregular,
 
         MrzUnreadable
         | ChipMissing
@@ -85,6 +86,7 @@ fn gravity(reason: Reason) -> Gravity {
         | FaceNotFound
         | FaceUndecided
         | LivenessUndecided
+        | MorphUndecided
         | CabinUnobserved
         | LookupUnavailable
         | LookupLate

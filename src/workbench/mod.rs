@@ -9,6 +9,7 @@ pub mod inspect;
 #[cfg(feature = "issuer")]
 pub mod issue;
 pub mod models;
+pub mod morph;
 pub mod record;
 pub mod replay;
 pub mod scenes;

@@ -42,7 +42,7 @@ pub(crate) fn examined(checks: Vec<Check>) -> Event {
         checks,
         chip_mrz: Some(Mrz::parse(&LINES).unwrap()),
         portrait: true,
-        reference: Ok(Reference { template: template(1.0), eye_distance: 90.0 }),
+        reference: Ok(Reference { template: template(1.0), eye_distance: 90.0, landmarks: [[0.0; 2]; 5] }),
     }))
 }
 

@@ -318,7 +318,7 @@ fn groups(checks: &[Check], hide_face_detail: bool) -> Vec<Group> {
     for id in CheckId::ALL {
         let made = checks.iter().find(|check| check.id == id);
         let light = made.map_or(Light::Grey, |check| Light::of(check.result));
-        let hide = hide_face_detail && matches!(id, CheckId::FaceMatch | CheckId::Liveness);
+        let hide = hide_face_detail && matches!(id, CheckId::FaceMatch | CheckId::Liveness | CheckId::Morph);
         let view = CheckView {
             title: id.title(),
             light: light.name(),
@@ -360,7 +360,11 @@ fn group_title(id: CheckId) -> &'static str {
         | CheckId::ComAgainstSecurityObject
         | CheckId::IssuingState => "Passive authentication",
         CheckId::DocumentExpiry | CheckId::MrzAgainstChip => "Document as a whole",
-        CheckId::Portrait | CheckId::SinglePerson | CheckId::Liveness | CheckId::FaceMatch => "Person",
+        CheckId::Portrait
+        | CheckId::SinglePerson
+        | CheckId::Liveness
+        | CheckId::FaceMatch
+        | CheckId::Morph => "Person",
         CheckId::DocumentLookup | CheckId::PersonLookup | CheckId::TravelPermission => "Central",
     }
 }
