@@ -17,6 +17,7 @@ test: setup                      ## every test, the browser's and the replayed f
 
 bench: setup                     ## ratios against the raw library or the physical limit, same run
 	$(CARGO) bench $(FEATURES)
+	@if [ -x var/venv/bin/python ]; then var/venv/bin/python benches/opencv.py var; else python3 benches/opencv.py var; fi
 
 # No sanitizer: the code is safe Rust, and without one the stable toolchain suffices (`cargo install cargo-fuzz`).
 FUZZ_SECONDS := 20

@@ -70,7 +70,7 @@ pub enum CheckId {
 
 impl CheckId {
     /// All checks in officers' order.
-    pub const ALL: [CheckId; 19] = [
+    pub const ALL: [CheckId; 20] = [
         CheckId::MrzConsistency,
         CheckId::ChipAccess,
         CheckId::ChipAuthenticity,

@@ -15,6 +15,9 @@ fn said(output: &Output) -> String {
     format!("{}\n{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
 }
 
+/// Passages that the demonstration has.
+const PASSAGES: usize = 14;
+
 fn fixtures(folder: &Path) -> Vec<PathBuf> {
     let mut found: Vec<PathBuf> = std::fs::read_dir(folder).unwrap().map(|e| e.unwrap().path()).collect();
     found.sort();
@@ -28,11 +31,11 @@ fn every_passage_ends_as_expected_and_replays_to_the_same_verdict_reasons_and_do
     let recorded = egate(&["record", "--out", out.to_str().unwrap()]);
     assert!(recorded.status.success(), "{}", said(&recorded));
     let fixtures = fixtures(&out);
-    assert_eq!(fixtures.len(), 13, "{fixtures:?}");
+    assert_eq!(fixtures.len(), PASSAGES, "{fixtures:?}");
 
     let replayed = egate(&["replay", out.to_str().unwrap()]);
     assert!(replayed.status.success(), "{}", said(&replayed));
-    assert_eq!(said(&replayed).matches("same ").count(), 13, "{}", said(&replayed));
+    assert_eq!(said(&replayed).matches("same ").count(), PASSAGES, "{}", said(&replayed));
 
     // A replay that could not fail would prove nothing: each tampering below must be noticed.
     let good = &fixtures[0];
@@ -53,7 +56,7 @@ fn the_demonstration_prints_its_table_and_ends_well() {
     let output = egate(&["demo", "--once", "--speed", "8"]);
     assert!(output.status.success(), "{}", said(&output));
     let table = String::from_utf8_lossy(&output.stdout).into_owned();
-    assert_eq!(table.lines().count(), 14, "{table}");
+    assert_eq!(table.lines().count(), 1 + PASSAGES, "{table}");
     assert!(table.contains("admitted") && !table.contains("NOT AS EXPECTED"), "{table}");
     let words = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(words.contains("officers' console    http://127.0.0.1:"), "{words}");

@@ -114,7 +114,7 @@ fn liveness_is_told_for_each_kind_over_averaged_frames() {
     let samples = list(folder.path(), &var, rows);
     let common =
         ["evaluate", "liveness", "--samples", &samples, "--var", var.to_str().unwrap(), "--no-cache"];
-    let output = egate(&[&common[..], &["--sequence", "film", "--json"][..]].concat());
+    let output = egate(&[&common[..], &["--sequence", "film", "--packaged", "--json"][..]].concat());
     assert!(output.status.success(), "{}", words(&output.stderr));
     let found: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(found["n"], serde_json::json!({"bona_fide": 2, "print": 1, "screen": 1}));
@@ -123,4 +123,5 @@ fn liveness_is_told_for_each_kind_over_averaged_frames() {
         assert!(!found[key].is_null(), "{key}: {found}");
     }
     assert!(found["apcer_at_bpcer"]["0.02"]["screen"].is_number());
+    assert_eq!(found["networks"], serde_json::json!(["fr_liveness"]));
 }

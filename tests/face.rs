@@ -182,12 +182,12 @@ fn the_largest_central_face_is_the_travellers_and_a_second_one_is_reported() {
 }
 
 #[test]
-fn a_mask_and_sunglasses_are_told_and_an_uncovered_face_has_no_flaw() {
+fn sunglasses_are_told_and_an_uncovered_face_has_no_flaw() {
     let Some(mut engine) = engine() else { return };
     let whole = picture("obama.jpg");
     let face = engine.analyse(0, &whole).unwrap().traveller.unwrap();
     assert!(!face.quality.contains(&QualityFlaw::Covered), "{:?}", face.measures);
-    let [right, left, nose, mouth, _] = face.landmarks;
+    let [right, left, ..] = face.landmarks;
     let apart = left[0] - right[0];
     let painted = |areas: &[[f32; 4]], colour: Rgb<u8>| {
         let mut picture = whole.clone();
@@ -202,16 +202,9 @@ fn a_mask_and_sunglasses_are_told_and_an_uncovered_face_has_no_flaw() {
     };
     let lens = |[x, y]: [f32; 2]| [x - 0.4 * apart, y - 0.25 * apart, 0.8 * apart, 0.5 * apart];
     let glasses = painted(&[lens(right), lens(left)], Rgb([15, 15, 18]));
-    let mask = painted(
-        &[[right[0] - 0.5 * apart, nose[1] - 0.2 * apart, 2.0 * apart, mouth[1] - nose[1] + 1.1 * apart]],
-        Rgb([120, 190, 225]),
-    );
-    for (what, covered) in [("glasses", glasses), ("mask", mask)] {
-        // A face so covered that it is none any more is told, too: by its absence.
-        if let Some(face) = engine.analyse(0, &covered).unwrap().traveller {
-            assert!(face.quality.contains(&QualityFlaw::Covered), "{what}: {:?}", face.measures);
-        }
-    }
+    // A face so covered that it is none any more is told, too: by its absence.
+    let told = engine.analyse(0, &glasses).unwrap().traveller;
+    assert!(told.is_none_or(|face| face.quality.contains(&QualityFlaw::Covered)));
 }
 
 #[test]

@@ -42,7 +42,7 @@ fn order(defect: Defect) -> DocumentOrder {
 }
 
 fn modern() -> DocumentKind {
-    DocumentKind { chip: ChipPlan::modern(), ..DocumentKind::default() }
+    DocumentKind::modern()
 }
 
 fn examined(country: &TestCountry, document: &IssuedDocument) -> Examination {

@@ -191,10 +191,24 @@ fn a_chip_without_proof_is_admitted_and_one_that_was_not_asked_is_referred() {
 #[test]
 fn an_evaluatory_check_never_decides() {
     let mut checks = all_good();
-    checks.retain(|c| c.id != CheckId::PersonLookup);
+    checks.retain(|c| c.id != CheckId::Morph);
     assert!(matches!(decide(&Profile::default(), &id(), &checks), Verdict::Admit(_)));
-    checks.push(Check::failed(CheckId::PersonLookup, Reason::PersonListed));
+    checks.push(Check::failed(CheckId::Morph, Reason::MorphSuspected));
     assert!(matches!(decide(&Profile::default(), &id(), &checks), Verdict::Admit(_)));
+}
+
+#[test]
+fn a_candidate_of_a_watch_list_goes_to_an_officer_and_a_missing_list_does_not() {
+    let with = |check: Check| {
+        let mut checks: Vec<Check> = all_good();
+        checks.retain(|c| c.id != CheckId::PersonLookup);
+        checks.push(check);
+        decide(&Profile::default(), &id(), &checks)
+    };
+    let none = Check::not_supported(CheckId::PersonLookup, Reason::NoListInForce);
+    assert!(matches!(with(none), Verdict::Admit(_)));
+    let candidate = Check::failed(CheckId::PersonLookup, Reason::PersonListed);
+    assert_eq!(with(candidate), Verdict::Refer(vec![Reason::PersonListed]));
 }
 
 #[test]
@@ -270,8 +284,8 @@ fn a_mistyped_check_is_answered_with_the_nearest() {
 
 #[test]
 fn a_mistyped_demand_is_answered_with_the_nearest() {
-    let error = refused("\"evaluatory\"\n", "\"evaluatry\"\n");
-    assert_eq!(error.key.as_deref(), Some("checks.person_lookup"));
+    let error = refused("morph = \"evaluatory\"", "morph = \"evaluatry\"");
+    assert_eq!(error.key.as_deref(), Some("checks.morph"));
     assert_eq!(error.nearest.as_deref(), Some("evaluatory"));
 }
 

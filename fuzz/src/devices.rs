@@ -1,7 +1,7 @@
 //! What comes over a line, from a file, from the network.
 
-use crate::documents::KEY;
-use crate::seeds;
+use super::documents::KEY;
+use super::seeds;
 use ed25519_dalek::{Signer, SigningKey};
 use egate::central::CentralSettings;
 use egate::devices::card::SoftwarePassport;

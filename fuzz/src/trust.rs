@@ -1,6 +1,6 @@
 //! What is to be trusted: signed objects, certificates, lists.
 
-use crate::seeds;
+use super::seeds;
 use egate::trust::{
     Certificate, MasterList, RevocationList, SecurityObject, TrustMaterial, TrustStore, authenticate,
 };

@@ -136,6 +136,9 @@ async fn post_lookup(
     if !fits(&question) {
         return Err(malformed(format!("each text of a look-up is at most {LOOKUP_TEXT_MOST} plain letters")));
     }
+    if question.patience_ms == 0 {
+        return Err(malformed("a look-up without patience cannot be answered".to_owned()));
+    }
     // A lane that has given up needs no answer.
     let patience = Duration::from_millis(question.patience_ms).min(CALL_MOST);
     let answer = shared.blocking(move |shared| look_up(shared, &lane, &question));

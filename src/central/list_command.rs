@@ -5,7 +5,7 @@ use super::list_keeping::{Keeper, Proposal};
 use super::lookup::{FileForm, ImportError};
 use super::store::{Generation, ListKind};
 use anyhow::Context;
-use clap::{Args, Subcommand};
+use clap::Subcommand;
 use std::path::{Path, PathBuf};
 
 /// `egate central lists`.
@@ -35,8 +35,12 @@ pub(super) enum ListCommand {
         /// The service's settings
         #[arg(long, default_value = DEFAULT_CONFIG)]
         config: PathBuf,
-        #[command(flatten)]
-        keeper: Option<KeeperArgs>,
+        /// A supervisor's sign-in name
+        #[arg(long = "as", value_name = "NAME", required_unless_present = "dry_run")]
+        by: Option<String>,
+        /// File that holds their password; "-" reads it from standard input
+        #[arg(long, required_unless_present = "dry_run")]
+        password_file: Option<PathBuf>,
         /// The file
         file: PathBuf,
     },
@@ -54,8 +58,12 @@ pub(super) enum ListCommand {
         /// The service's settings
         #[arg(long, default_value = DEFAULT_CONFIG)]
         config: PathBuf,
-        #[command(flatten)]
-        keeper: KeeperArgs,
+        /// A supervisor's sign-in name
+        #[arg(long = "as", value_name = "NAME")]
+        by: String,
+        /// File that holds their password; "-" reads it from standard input
+        #[arg(long)]
+        password_file: PathBuf,
     },
     /// All lists with their generations
     #[command(after_help = "Example:\n  egate central lists show --config central.toml")]
@@ -66,33 +74,20 @@ pub(super) enum ListCommand {
     },
 }
 
-/// Who acts.
-#[derive(Debug, Args)]
-pub(super) struct KeeperArgs {
-    /// A supervisor's sign-in name
-    #[arg(long = "as", value_name = "NAME")]
-    by: String,
-    /// File that holds their password; "-" reads it from standard input
-    #[arg(long)]
-    password_file: PathBuf,
-}
-
-impl KeeperArgs {
-    fn read(&self) -> anyhow::Result<Keeper> {
-        let text = if self.password_file == Path::new("-") {
-            std::io::read_to_string(std::io::stdin())?
-        } else {
-            let file = &self.password_file;
-            std::fs::read_to_string(file).with_context(|| format!("reading {}", file.display()))?
-        };
-        let password = text.trim_end_matches(['\r', '\n']).to_owned();
-        Ok(Keeper { name: self.by.clone(), password })
-    }
+/// Who acts, with the password from a file or from standard input.
+fn keeper(name: &str, password_file: &Path) -> anyhow::Result<Keeper> {
+    let text = if password_file == Path::new("-") {
+        std::io::read_to_string(std::io::stdin())?
+    } else {
+        std::fs::read_to_string(password_file)
+            .with_context(|| format!("reading {}", password_file.display()))?
+    };
+    Ok(Keeper { name: name.to_owned(), password: text.trim_end_matches(['\r', '\n']).to_owned() })
 }
 
 pub(super) fn run(command: &ListCommand) -> anyhow::Result<bool> {
     match command {
-        ListCommand::Import { dry_run, list, kind, config, keeper, file } => {
+        ListCommand::Import { dry_run, list, kind, config, by, password_file, file } => {
             let form = match file.extension().and_then(|ending| ending.to_str()) {
                 Some("csv") => FileForm::Csv,
                 Some("json") => FileForm::Json,
@@ -103,8 +98,10 @@ pub(super) fn run(command: &ListCommand) -> anyhow::Result<bool> {
             match proposal.dry_run() {
                 Ok(entries) if *dry_run => eprintln!("{entries} entries, all good; nothing was stored"),
                 Ok(_) => {
-                    let keeper = keeper.as_ref().context("--as and --password-file say who proposes it")?;
-                    let (office, keeper) = (office(config)?, keeper.read()?);
+                    let named = by.as_ref().zip(password_file.as_ref());
+                    let (by, password_file) =
+                        named.context("--as and --password-file say who proposes it")?;
+                    let (office, keeper) = (office(config)?, keeper(by, password_file)?);
                     let (generation, entries) = wait_for(office.propose_list(keeper, proposal))?;
                     println!("{generation}");
                     eprintln!(
@@ -114,8 +111,9 @@ pub(super) fn run(command: &ListCommand) -> anyhow::Result<bool> {
                 Err(error) => return told(error),
             }
         }
-        ListCommand::Approve { list, generation, config, keeper } => {
-            wait_for(office(config)?.approve_list(keeper.read()?, list, *generation))?;
+        ListCommand::Approve { list, generation, config, by, password_file } => {
+            let by = keeper(by, password_file)?;
+            wait_for(office(config)?.approve_list(by, list, *generation))?;
             eprintln!("generation {generation} of {list} is in force");
         }
         ListCommand::Show { config } => show(&wait_for(office(config)?.list_generations())?),

@@ -1,8 +1,8 @@
 //! Cutting faces out of pictures: squares of a given size, and the five-point alignment.
 //!
 //! In: a picture and where the face is. Out: numbers in a network's input buffer, as the manifest describes it.
-//! Pixels outside the picture count as black in the alignment; crops are shifted to stay inside. Nothing here can fail but by a wrong
-//! buffer length, which is checked.
+//! Pixels outside the picture count as black in the alignment; crops are shifted to stay inside. Nothing here can
+//! fail but by a wrong buffer length, which is checked.
 #![allow(clippy::indexing_slicing)] // number crunching: every index is bounded by a length checked above it
 
 use super::FaceError;
@@ -67,16 +67,13 @@ impl Aligner {
         Aligner { face: Vec::new() }
     }
 
-    /// The face turned and scaled so that its five points lie on the input's; RGB, row after row. `None` when the
-    /// points lie in one place, or the input asks for no alignment.
-    pub(super) fn aligned(
-        &mut self,
-        picture: &RgbImage,
-        landmarks: &[[f32; 2]; 5],
-        input: &Input,
-    ) -> Option<&[[f32; 3]]> {
+    /// Turns and scales the face so that its five points lie on the input's. `false` when the points lie in one
+    /// place, or the input asks for no alignment.
+    pub(super) fn align(&mut self, picture: &RgbImage, landmarks: &[[f32; 2]; 5], input: &Input) -> bool {
         // From the input to the picture: each aligned pixel asks where it comes from.
-        let back = least_squares(input.points.as_ref()?, landmarks)?;
+        let Some(back) = input.points.as_ref().and_then(|points| least_squares(points, landmarks)) else {
+            return false;
+        };
         let samples = back.a.hypot(back.b).round().clamp(1.0, SAMPLES_MOST) as usize;
         self.face.clear();
         for y in 0..input.side {
@@ -84,7 +81,12 @@ impl Aligner {
                 self.face.push(sampled(picture, &back, [x as f32, y as f32], samples));
             }
         }
-        Some(&self.face)
+        true
+    }
+
+    /// The face last aligned, RGB, row after row.
+    pub(super) fn face(&self) -> &[[f32; 3]] {
+        &self.face
     }
 }
 
@@ -323,7 +325,7 @@ mod tests {
         #[test]
         fn alignment_of_any_points_never_panics(points in proptest::array::uniform5(
             proptest::array::uniform2(proptest::num::f32::ANY))) {
-            let _ = Aligner::new().aligned(&RgbImage::new(20, 20), &points, embedder());
+            let _ = Aligner::new().align(&RgbImage::new(20, 20), &points, embedder());
         }
     }
 
@@ -336,7 +338,8 @@ mod tests {
     fn a_face_already_on_the_template_is_copied() {
         let picture = RgbImage::from_fn(112, 112, |x, y| image::Rgb([x as u8, y as u8, 7]));
         let mut aligner = Aligner::new();
-        let pixel = aligner.aligned(&picture, &TEMPLATE, embedder()).unwrap()[50 * 112 + 30];
+        assert!(aligner.align(&picture, &TEMPLATE, embedder()));
+        let pixel = aligner.face()[50 * 112 + 30];
         assert!(
             (pixel[0] - 30.0).abs() < 0.01 && (pixel[1] - 50.0).abs() < 0.01 && (pixel[2] - 7.0).abs() < 0.01
         );

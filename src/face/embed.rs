@@ -73,14 +73,18 @@ pub(super) fn template(
     landmarks: &[[f32; 2]; 5],
 ) -> Result<Option<Template>, FaceError> {
     let mut values = Vec::new();
+    let mut aligned_as = None;
     for Embedder { net, weight } in embedders {
-        let Some(mut embedding) = embedding(net, aligner, picture, landmarks, false)? else {
+        let input = net.feed().0;
+        let (wanted, flip) = (Some((input.points, input.side)), input.flip);
+        // Embedders that want the same alignment share it.
+        if aligned_as != wanted && !aligner.align(picture, landmarks, input) {
             return Ok(None);
-        };
-        if net.feed().0.flip {
-            let Some(mirrored) = self::embedding(net, aligner, picture, landmarks, true)? else {
-                return Ok(None);
-            };
+        }
+        aligned_as = wanted;
+        let mut embedding = embedding(net, aligner, false)?;
+        if flip {
+            let mirrored = self::embedding(net, aligner, true)?;
             embedding.iter_mut().zip(mirrored).for_each(|(value, other)| *value += other);
             embedding = unit(&embedding, net.name())?;
         }
@@ -89,18 +93,11 @@ pub(super) fn template(
     Ok(Some(Template { values: unit(&values, "the embedders together")? }))
 }
 
-fn embedding(
-    net: &mut Net,
-    aligner: &mut Aligner,
-    picture: &RgbImage,
-    landmarks: &[[f32; 2]; 5],
-    mirrored: bool,
-) -> Result<Option<Vec<f32>>, FaceError> {
+fn embedding(net: &mut Net, aligner: &Aligner, mirrored: bool) -> Result<Vec<f32>, FaceError> {
     let (input, buffer) = net.feed();
-    let Some(face) = aligner.aligned(picture, landmarks, input) else { return Ok(None) };
-    planes(face, input, mirrored, buffer)?;
+    planes(aligner.face(), input, mirrored, buffer)?;
     net.run()?;
-    unit(net.output(0), net.name()).map(Some)
+    unit(net.output(0), net.name())
 }
 
 fn unit(values: &[f32], model: &str) -> Result<Vec<f32>, FaceError> {

@@ -60,12 +60,19 @@ impl ModelSet {
     /// # Errors
     /// As [`ModelSet::load`], and when the provider is not to be had.
     pub fn set_up(var: &Path, settings: &InferenceSettings) -> Result<FaceEngine, FaceError> {
-        Self::load_with(
-            Manifest::shipped()?,
-            &var.join("models"),
-            &var.join("runtime").join(RUNTIME),
-            settings,
-        )
+        Self::set_up_with(Manifest::shipped()?, var, settings)
+    }
+
+    /// The same with the models of another manifest, for engineers.
+    ///
+    /// # Errors
+    /// As [`ModelSet::load`].
+    pub fn set_up_with(
+        manifest: &Manifest,
+        var: &Path,
+        settings: &InferenceSettings,
+    ) -> Result<FaceEngine, FaceError> {
+        Self::load_with(manifest, &var.join("models"), &var.join("runtime").join(RUNTIME), settings)
     }
 
     /// Models of any manifest, for engineers who try others.

@@ -251,6 +251,17 @@ impl Manifest {
         &self.models
     }
 
+    /// The same without optional models: what every lane has.
+    #[must_use]
+    pub fn packaged(&self) -> Manifest {
+        let mut manifest = self.clone();
+        manifest.models.retain(|entry| !entry.optional);
+        let there = |name: &String| manifest.models.iter().any(|entry| entry.name == *name);
+        manifest.liveness.set.retain(|set| set.models.iter().all(there));
+        manifest.digest = hex::encode(Sha256::digest(format!("packaged models of {}", self.digest)));
+        manifest
+    }
+
     /// SHA-256 of the manifest's text: scores of equal digests may be compared, and cached together.
     pub fn digest(&self) -> &str {
         &self.digest
@@ -319,6 +330,15 @@ fn is_calibration(table: &[[f64; 2]]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn without_optional_models_the_manifest_still_hangs_together_and_has_another_digest() {
+        let shipped = Manifest::shipped().unwrap();
+        let packaged = shipped.packaged();
+        assert!(packaged.models().iter().all(|entry| !entry.optional) && packaged.fault().is_none());
+        assert_eq!(packaged.liveness.set.len(), 1);
+        assert_ne!(packaged.digest(), shipped.digest());
+    }
 
     #[test]
     fn the_shipped_manifest_has_every_role_and_whole_hashes() {

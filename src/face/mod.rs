@@ -17,6 +17,7 @@ mod engine;
 mod error;
 mod findings;
 mod fusion;
+mod light;
 mod liveness;
 mod manifest;
 mod models;

@@ -1,7 +1,7 @@
 //! Whether the chip's portrait may be a morph of two people: differential morphing attack detection, ISO/IEC 20059.
 //!
 //! In: the portrait's template and five points, and those of live frames. Out: a morph score in [0, 1], 0 bona fide,
-//! and the check `Morph`, which the house's profile only records (*evaluatory*): the cue is weak, `models/morph.md`
+//! and the check `Morph`, which the house's profile only records (*evaluatory*): the cue is weak, `models/cards/morph.md`
 //! says how weak, and it must never refuse a traveller by itself. A morph is half somebody else: it is less like the
 //! live face than a portrait of the holder, in the eyes of both embedders and in the places of the five points.
 //! What was fitted is in `models/morph.toml`, with what it was fitted on.
@@ -77,8 +77,11 @@ impl MorphCue {
         CUE.as_ref().map_err(|why| FaceError::Manifest(format!("models/morph.toml: {why}")))
     }
 
-    /// Reads a cue.
-    fn parse(text: &str) -> Result<MorphCue, String> {
+    /// Reads a cue, for engineers who try another; lanes take [`MorphCue::shipped`].
+    ///
+    /// # Errors
+    /// Says what is wrong with it.
+    pub fn parse(text: &str) -> Result<MorphCue, String> {
         let cue: MorphCue = toml::from_str(text).map_err(|e| e.to_string())?;
         let names = cue.feature.iter().map(|weight| weight.name.as_str());
         if !names.eq(FEATURES) {

@@ -60,6 +60,10 @@ fn decode_bounded(bytes: &[u8]) -> Result<RgbImage, PictureError> {
     if width.max(height) > SIDE_MOST || u64::from(width) * u64::from(height) > PIXELS_MOST {
         return Err(PictureError::TooLarge { width, height });
     }
+    // The decoder's own limit counts what it works with, not what it gives.
+    if decoder.total_bytes() > DECODER_BYTES_MOST {
+        return Err(PictureError::Broken(format!("it takes {} bytes", decoder.total_bytes())));
+    }
     let orientation = decoder.orientation().map_err(broken)?;
     let mut picture = DynamicImage::from_decoder(decoder).map_err(broken)?;
     picture.apply_orientation(orientation);

@@ -48,7 +48,8 @@ impl Track {
         }
         // Frames a moment apart are far more alike than a passport and its holder: the same threshold is mild.
         let known = Template { values: std::mem::take(&mut self.person) };
-        if !known.values.is_empty() && !(compare(&known, &face.template) >= same) {
+        let alike = compare(&known, &face.template) >= same;
+        if !known.values.is_empty() && !alike {
             self.changes = self.changes.saturating_add(1);
             self.serving.clear();
             self.person.clone_from(&face.template.values);

@@ -1,6 +1,6 @@
 //! Central's signature over an answer: it is for one lane, one passage, one question, and a short time.
 //!
-//! Signed is the answer's canonical form (RFC 8785) behind [`CONTEXT`], so that no other text that
+//! Signed is the answer's canonical form (RFC 8785) behind `CONTEXT`, so that no other text that
 //! central signs can ever pass for an answer. The lane knows central's public key from its kit.
 
 use super::wire::{LookupAnswer, LookupQuestion};
@@ -18,7 +18,7 @@ pub const CLOCKS_APART_MOST: i64 = 60_000;
 pub struct SignedAnswer {
     /// RFC 8785 JSON of a [`LookupAnswer`], as text.
     pub canonical: String,
-    /// Ed25519 over [`CONTEXT`] and `canonical`, hexadecimal.
+    /// Ed25519 over the context `egate look-up answer 1` and `canonical`, hexadecimal.
     pub signature: String,
 }
 

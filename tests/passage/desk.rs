@@ -1,6 +1,6 @@
 //! A desk to play a passage on: time is a number, the gate and all answers are made by hand.
 
-use egate::check::{Check, CheckId, Reason};
+use egate::check::{Check, Reason};
 use egate::document::Mrz;
 use egate::face::{FaceFinding, FrameFindings, Reference, Template};
 use egate::passage::{
@@ -16,6 +16,10 @@ pub(crate) const LINES: [&str; 2] =
     ["P<UTOERIKSSON<<ANNA<MARIA<<<<<<<<<<<<<<<<<<<", "L898902C36UTO7408122F1204159ZE184226B<<<<<10"];
 
 pub(crate) const ID: &str = "lane-1/test/1";
+
+/// Five points of a face.
+const LANDMARKS: [[f32; 2]; 5] =
+    [[260.0, 190.0], [340.0, 190.0], [300.0, 240.0], [270.0, 290.0], [330.0, 290.0]];
 
 /// An idle gate.
 pub(crate) fn idle() -> GateState {
@@ -42,24 +46,25 @@ pub(crate) fn examined(checks: Vec<Check>) -> Event {
         checks,
         chip_mrz: Some(Mrz::parse(&LINES).unwrap()),
         portrait: true,
-        reference: Ok(Reference { template: template(1.0), eye_distance: 90.0, landmarks: [[0.0; 2]; 5] }),
+        reference: Ok(Reference { template: template(1.0), eye_distance: 90.0, landmarks: LANDMARKS }),
     }))
 }
 
 pub(crate) fn looked_up() -> Event {
     Event::LookedUp(LookupFindings {
-        checks: [CheckId::DocumentLookup, CheckId::PersonLookup, CheckId::TravelPermission]
-            .map(Check::successful)
-            .to_vec(),
+        checks: LookupFindings::CHECKS.into_iter().map(Check::successful).collect(),
     })
 }
 
 /// A template whose similarity to `template(1.0)` is `cosine`.
 pub(crate) fn template(cosine: f32) -> Template {
-    let mut unit = vec![0.0; 128];
-    unit[0] = cosine;
-    unit[1] = (1.0 - cosine * cosine).max(0.0).sqrt();
-    Template { values: unit }
+    // As both embedders of the manifest would have it, 128 and 512 numbers.
+    let mut values = vec![0.0; 640];
+    for start in [0, 128] {
+        values[start] = cosine;
+        values[start + 1] = (1.0 - cosine * cosine).max(0.0).sqrt();
+    }
+    Template { values }
 }
 
 /// A frame of the traveller with this similarity and attack score.
@@ -69,7 +74,7 @@ pub(crate) fn frame(sequence: u64, similarity: f32, attack: f32) -> FrameFinding
         faces: 1,
         traveller: Some(FaceFinding {
             bounds: [200.0, 100.0, 200.0, 240.0],
-            landmarks: [[260.0, 190.0], [340.0, 190.0], [300.0, 240.0], [270.0, 290.0], [330.0, 290.0]],
+            landmarks: LANDMARKS,
             score: 0.95,
             quality: Vec::new(),
             measures: Vec::new(),

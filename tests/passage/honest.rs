@@ -1,7 +1,7 @@
 //! The holder with the own passport, and the small mishaps of honest travellers.
 
 use crate::desk::{Desk, LINES, document_checks, examined, idle, lines, looked_up};
-use egate::check::{CheckId, CheckResult};
+use egate::check::{Check, CheckId, CheckResult};
 use egate::document::Mrz;
 use egate::face::QualityFlaw;
 use egate::passage::{Door, Effect, Ending, Event, GateCommand, GateState, Picture, Prompt, Step};
@@ -43,7 +43,9 @@ fn the_outcome_holds_all_that_was_found() {
     for id in CheckId::ALL {
         let mut made = outcome.checks.iter().filter(|check| check.id == id).peekable();
         assert!(made.peek().is_some(), "{id:?} is missing");
-        assert!(made.all(|check| check.result == CheckResult::Successful), "{id:?}");
+        // Nobody's face is on this desk: the morph cue has nothing to look at, and never decides.
+        let good = |check: &Check| check.result == CheckResult::Successful || id == CheckId::Morph;
+        assert!(made.all(good), "{id:?}");
     }
     assert_eq!(outcome.document, Some(Mrz::parse(&LINES).unwrap()));
     assert_eq!(outcome.pictures[0], Picture::Portrait);

@@ -2,7 +2,7 @@
 
 use crate::desk::{Desk, document_checks, examined, frame, looked_up};
 use egate::check::{Check, CheckId, CheckResult, Reason};
-use egate::passage::{Door, Ending, Event, GateCommand, LookupFindings, Picture, Prompt};
+use egate::passage::{Door, Ending, Event, GateCommand, Picture, Prompt};
 use egate::policy::Profile;
 
 fn limits() -> egate::policy::Limits {
@@ -203,12 +203,18 @@ fn too_few_pictures_in_time_are_referred() {
     assert!(!desk.filming());
 }
 
+/// Central's answer with one check replaced.
+fn answered(check: Check) -> Event {
+    let Event::LookedUp(mut findings) = looked_up() else { panic!() };
+    findings.checks.retain(|c| c.id != check.id);
+    findings.checks.push(check);
+    Event::LookedUp(findings)
+}
+
 #[test]
 fn a_document_reported_stolen_is_referred_after_the_face_was_seen() {
     let mut desk = Desk::entering();
-    desk.hear(Event::LookedUp(LookupFindings {
-        checks: vec![Check::failed(CheckId::DocumentLookup, Reason::DocumentReported)],
-    }));
+    desk.hear(answered(Check::failed(CheckId::DocumentLookup, Reason::DocumentReported)));
     // A second answer does not make good the first.
     desk.hear(looked_up());
     desk.walk_in();
@@ -220,9 +226,7 @@ fn a_document_reported_stolen_is_referred_after_the_face_was_seen() {
 #[test]
 fn central_that_cannot_be_asked_is_referred() {
     let mut desk = Desk::entering();
-    desk.hear(Event::LookedUp(LookupFindings {
-        checks: vec![Check::undetermined(CheckId::DocumentLookup, Reason::LookupUnavailable)],
-    }));
+    desk.hear(answered(Check::undetermined(CheckId::DocumentLookup, Reason::LookupUnavailable)));
     desk.walk_in();
     desk.film();
     assert_eq!(desk.last(), (Ending::Referred, &[Reason::LookupUnavailable][..]));

@@ -1,7 +1,7 @@
 //! What central keeps.
 //!
 //! [`Store`] says what can be stored and found, in as many files as there are concerns. It is written
-//! once, in SQL that every engine understands; an engine ([`sqlite`], [`postgres`]) gives transactions
+//! once, in SQL that every engine understands; an engine (`sqlite`, `postgres`) gives transactions
 //! and nothing else. Which engine is behind it is nobody's concern but that of who opens it.
 //!
 //! * Every method is one transaction: it is durable when it returns, or nothing of it happened. After

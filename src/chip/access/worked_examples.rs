@@ -1,5 +1,8 @@
 //! Every figure of the worked examples of PACE that is not spoken over the wire: Doc 9303-11 appendices G and I,
 //! and the examples of BSI's extended access control, from the vectors beside the checkout.
+
+// All of this file is tests, which may read files: the house's rule looks for this line.
+#[cfg(test)]
 use super::mapping;
 use crate::chip::crypto::{CipherSuite, Domain, KeyUse, pad};
 use crate::chip::security_infos::SecurityInfos;

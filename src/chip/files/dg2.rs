@@ -50,17 +50,21 @@ pub fn parse_dg2(bytes: &[u8]) -> Result<Portrait, FileError> {
     first.ok_or(why)
 }
 
-/// Reads DG2 and gives all images of a known kind, in the order of the file.
+/// Reads DG2 and gives all images of a known kind, in the order of the file; what is broken does not take
+/// those before it away.
 ///
 /// # Errors
-/// When its structure is broken or there is no such image.
+/// When there is no such image.
 pub fn parse_dg2_all(bytes: &[u8]) -> Result<Vec<Portrait>, FileError> {
     let mut all = Vec::new();
-    let why = walk(bytes, |portrait| {
+    let ended = walk(bytes, |portrait| {
         all.push(portrait);
         true
-    })?;
-    if all.is_empty() { Err(why) } else { Ok(all) }
+    });
+    match (all.is_empty(), ended) {
+        (false, _) => Ok(all),
+        (true, Ok(why) | Err(why)) => Err(why),
+    }
 }
 
 /// Hands on images until `more` says no; gives why the last record without one had none.
@@ -184,6 +188,17 @@ mod tests {
         assert_eq!(portrait, jpeg(5));
         let error = parse_dg2(&group(&[record(&unknown)])).unwrap_err();
         assert_eq!(error.to_string(), "DG2: facial record without an image of a known kind");
+    }
+
+    #[test]
+    fn an_image_before_a_broken_template_is_read_by_both_readers() {
+        let whole = group(&[iso19794::record(&[jpeg(4)]), vec![0; 4]]);
+        // The last record states more bytes than its template has.
+        let length = whole.len() - 5;
+        let mut broken = whole;
+        broken[length] = 0x7F;
+        assert_eq!(parse_dg2(&broken).unwrap(), jpeg(4));
+        assert_eq!(parse_dg2_all(&broken).unwrap(), [jpeg(4)]);
     }
 
     #[test]

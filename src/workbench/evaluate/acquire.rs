@@ -8,7 +8,7 @@
 use super::EngineArgs;
 use super::cache::{self, Cache};
 use crate::chip::{Media, Portrait};
-use crate::face::{self, FaceEngine, FaceError, ModelSet, Template};
+use crate::face::{self, FaceEngine, FaceError, Template};
 use anyhow::{Context, Result};
 use image::RgbImage;
 use indicatif::{ProgressBar, ProgressStyle};
@@ -117,7 +117,7 @@ fn one(
     }
     let engine = match engine {
         Some(engine) => engine,
-        None => engine.insert(ModelSet::under(&settings.var, 1)?),
+        None => engine.insert(settings.engine()?),
     };
     let found = match decode(&bytes) {
         Ok(picture) => {

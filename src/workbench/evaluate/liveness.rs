@@ -72,6 +72,8 @@ pub(super) struct Found {
     pub(super) failures: Vec<Failure>,
     pub(super) no_face: BTreeMap<String, usize>,
     pub(super) threshold: f32,
+    /// Names of those that the score is told from.
+    pub(super) networks: Vec<String>,
 }
 
 /// Attack scores of each label, from high to low; the sample is the presentation's place.
@@ -135,7 +137,8 @@ fn measure(samples: &Samples, arguments: &LivenessArgs) -> Result<Found> {
         })
         .collect();
     let threshold = arguments.threshold.unwrap_or(FaceRules::default().attack_threshold());
-    Ok(Found { presentations, failures, no_face, threshold })
+    let networks = arguments.engine.liveness_networks()?;
+    Ok(Found { presentations, failures, no_face, threshold, networks })
 }
 
 /// Which sequence a row belongs to, and its place in it.

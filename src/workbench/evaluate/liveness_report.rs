@@ -43,6 +43,7 @@ pub(super) fn document(found: &Found, scores: &Scores, arguments: &LivenessArgs)
         "n": count(scores),
         "frames": {"pictures": found.presentations.iter().map(|p| p.frames).sum::<usize>(),
             "averaged": {"least": least, "median": median, "most": most}},
+        "networks": found.networks,
         "no_face": found.no_face,
         "failures": named(&found.failures),
     });
@@ -69,9 +70,10 @@ pub(super) fn text(found: &Found, scores: &Scores, arguments: &LivenessArgs) -> 
         _ => format!("means of {least} to {most} frames (median {median})"),
     };
     let mut text = format!(
-        "{} presentations from {} pictures: {averaged}\n{} pictures without a score\n{}\n",
+        "{} presentations from {} pictures: {averaged}, looked at by {}\n{} pictures without a score\n{}\n",
         grouped(found.presentations.len()),
         grouped(pictures),
+        found.networks.join(", "),
         found.failures.len(),
         told(&found.failures)
     );

@@ -28,6 +28,7 @@ mod sheet;
 pub(in crate::workbench) mod table;
 mod trial;
 
+use crate::face::{FaceEngine, InferenceSettings, Manifest, ModelSet, Role};
 use anyhow::{Context, Result};
 use cache::Cache;
 use clap::{Args, Subcommand};
@@ -86,6 +87,9 @@ pub struct EngineArgs {
     /// Folder in which findings are kept between evaluations (faces' templates!); `cache` under --var without it
     #[arg(long)]
     cache: Option<PathBuf>,
+    /// Leave out optional networks even where they are there
+    #[arg(long)]
+    packaged: bool,
     /// Keep no findings and use none
     #[arg(long, conflicts_with = "cache")]
     no_cache: bool,
@@ -102,7 +106,24 @@ impl EngineArgs {
             return Ok(None);
         }
         let folder = self.cache.clone().unwrap_or_else(|| self.var.join("cache"));
-        Cache::open(&folder, &self.var.join("models")).map(Some)
+        Cache::open(&folder, &self.manifest()?, &self.var.join("models")).map(Some)
+    }
+
+    fn manifest(&self) -> Result<Manifest> {
+        let shipped = Manifest::shipped()?;
+        Ok(if self.packaged { shipped.packaged() } else { shipped.clone() })
+    }
+
+    fn engine(&self) -> Result<FaceEngine> {
+        // Pictures are looked at in parallel: a second thread for each would only get into the others' way.
+        Ok(ModelSet::set_up_with(&self.manifest()?, &self.var, &InferenceSettings::threads(1))?)
+    }
+
+    /// Names of the networks that the attack score is told from.
+    fn liveness_networks(&self) -> Result<Vec<String>> {
+        let there = ModelSet::verify(&self.var.join("models"))?.into_iter();
+        let wanted = there.filter(|entry| entry.role == Role::Liveness && !(self.packaged && entry.optional));
+        Ok(wanted.map(|entry| entry.name).collect())
     }
 }
 

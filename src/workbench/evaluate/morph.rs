@@ -15,10 +15,10 @@ use super::{EngineArgs, Failure, named, told, write};
 use crate::face::morph::{Features, MorphCue, features};
 use crate::face::{FaceRules, compare};
 use crate::workbench::morph::Half;
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// The label of portraits of one person.
 const BONA_FIDE: &str = "bona_fide";
@@ -33,6 +33,9 @@ pub struct MorphArgs {
     samples: PathBuf,
     #[command(flatten)]
     engine: EngineArgs,
+    /// Another cue than the gate's, as `egate workbench morph train` writes it
+    #[arg(long, value_name = "FILE.toml")]
+    cue: Option<PathBuf>,
     /// Draw DET curves and histograms of each kind
     #[arg(long, value_name = "FILE.svg")]
     plot: Option<PathBuf>,
@@ -155,9 +158,9 @@ struct Kind {
 }
 
 /// Everything that was found, bona fide first.
-struct Found<'a> {
+struct Found {
     pairs: Pairs,
-    cue: &'a MorphCue,
+    cue: MorphCue,
     bona_fide: Kind,
     kinds: BTreeMap<String, Kind>,
 }
@@ -165,7 +168,11 @@ struct Found<'a> {
 /// Measures, draws what was asked for, prints.
 pub(super) fn run(arguments: &MorphArgs) -> Result<()> {
     let samples = Samples::read(&arguments.samples)?;
-    let found = measure(Pairs::acquire(&samples, Some(Half::Testing), &arguments.engine)?)?;
+    let cue = match &arguments.cue {
+        Some(path) => read_cue(path)?,
+        None => MorphCue::shipped()?.clone(),
+    };
+    let found = measure(Pairs::acquire(&samples, Some(Half::Testing), &arguments.engine)?, cue)?;
     if let Some(path) = &arguments.plot {
         write(path, plot(&found).svg()?.as_bytes())?;
     }
@@ -177,11 +184,15 @@ pub(super) fn run(arguments: &MorphArgs) -> Result<()> {
     Ok(())
 }
 
-fn measure(pairs: Pairs) -> Result<Found<'static>> {
-    let cue = MorphCue::shipped()?;
+fn read_cue(path: &Path) -> Result<MorphCue> {
+    let text = std::fs::read_to_string(path).with_context(|| format!("{} cannot be read", path.display()))?;
+    MorphCue::parse(&text).map_err(|why| anyhow::anyhow!("{}: {why}", path.display()))
+}
+
+fn measure(pairs: Pairs, cue: MorphCue) -> Result<Found> {
     let labels: BTreeSet<&String> = pairs.pairs.iter().map(|pair| &pair.label).collect();
     let mut kinds: BTreeMap<String, Kind> =
-        labels.into_iter().map(|label| (label.clone(), kind(&pairs, label, cue))).collect();
+        labels.into_iter().map(|label| (label.clone(), kind(&pairs, label, &cue))).collect();
     let bona_fide = kinds.remove(BONA_FIDE);
     let bona_fide = bona_fide.filter(|_| !kinds.is_empty());
     let Some(bona_fide) = bona_fide else {
@@ -222,7 +233,7 @@ fn rate(people: usize, scores: &[Score], of: impl Fn(&Score) -> bool) -> Rate {
     Rate { rate: hits as f64 / scores.len().max(1) as f64, interval: interval::middle(resampled.collect()) }
 }
 
-impl Found<'_> {
+impl Found {
     /// Bona fide portraits suspected at a threshold.
     fn bscer(&self, threshold: f32) -> Rate {
         rate(self.pairs.people, &self.bona_fide.scores, |score| score.value >= threshold)

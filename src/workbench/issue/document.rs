@@ -44,6 +44,13 @@ pub struct DocumentKind {
     pub chip: ChipPlan,
 }
 
+impl DocumentKind {
+    /// A passport of these years: PACE, chip authentication, active authentication ([`ChipPlan::modern`]).
+    pub fn modern() -> DocumentKind {
+        DocumentKind { chip: ChipPlan::modern(), ..DocumentKind::default() }
+    }
+}
+
 /// Size and form of a document, Doc 9303-4 to -7.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum, serde::Serialize, serde::Deserialize,

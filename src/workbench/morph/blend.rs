@@ -9,7 +9,7 @@ use super::mesh::{self, Triangle};
 use image::{Rgb, RgbImage};
 
 /// How far from the face's outline the splice reaches the full blend, as part of the face's height.
-const FEATHER: f64 = 0.12;
+const FEATHER: f64 = 0.05;
 
 /// A picture with points marked in it, pixels; the outline's points go round the face.
 pub(super) struct Marked<'a> {

@@ -45,7 +45,7 @@ pub(super) fn run(arguments: &TrainArgs) -> Result<()> {
     let pairs = Pairs::acquire(&samples, Some(Half::Training), &arguments.engine)?;
     let cue = fitted(&pairs.pairs, &arguments.data)?;
     let text = toml::to_string(&cue).context("the cue cannot be written as TOML")?;
-    let head = "# The morph cue of src/face/morph.rs, made by `egate workbench morph train`. See models/morph.md.\n\n";
+    let head = "# The morph cue of src/face/morph.rs, made by `egate workbench morph train`. See models/cards/morph.md.\n\n";
     std::fs::write(&arguments.out, format!("{head}{text}"))
         .with_context(|| format!("{} cannot be written", arguments.out.display()))?;
     eprintln!("egate: wrote {}", arguments.out.display());

@@ -186,10 +186,13 @@ impl Failure {
 /// Whether another try can go better: the database gave the transaction up in favour of another, or the
 /// connection is gone.
 fn passes(error: &tokio_postgres::Error) -> bool {
-    const GIVEN_UP: [SqlState; 7] = [
+    const GIVEN_UP: [SqlState; 9] = [
         SqlState::T_R_SERIALIZATION_FAILURE,
         SqlState::T_R_DEADLOCK_DETECTED,
         SqlState::UNIQUE_VIOLATION,
+        // Two processes that lay the same table at the same moment: "if not exists" does not save them.
+        SqlState::DUPLICATE_TABLE,
+        SqlState::DUPLICATE_OBJECT,
         SqlState::LOCK_NOT_AVAILABLE,
         SqlState::ADMIN_SHUTDOWN,
         SqlState::CRASH_SHUTDOWN,

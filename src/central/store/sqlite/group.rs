@@ -114,3 +114,54 @@ impl Open {
         let _ = std::mem::take(&mut self.outcome).set(done);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::sql::values;
+    use super::*;
+    use std::sync::Barrier;
+
+    fn group(path: &std::path::Path) -> Group {
+        let connection = Connection::open(path).unwrap();
+        connection.execute_batch("CREATE TABLE IF NOT EXISTS t (n INTEGER PRIMARY KEY)").unwrap();
+        Group::new(connection)
+    }
+
+    fn insert(group: &Group, n: i64, end: impl Fn() -> Result<(), StoreError>) -> Result<(), StoreError> {
+        group.write(&mut |sql| {
+            sql.execute("INSERT INTO t VALUES ($1)", values![n])?;
+            end()
+        })
+    }
+
+    #[test]
+    fn in_a_crowd_each_act_that_fails_or_panics_takes_back_itself_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("t.sqlite");
+        let (group, start) = (group(&path), Barrier::new(9));
+        std::thread::scope(|scope| {
+            for lane in 0..9_i64 {
+                let (group, start) = (&group, &start);
+                scope.spawn(move || {
+                    start.wait();
+                    for n in (lane * 100)..(lane * 100 + 30) {
+                        let done = catch_unwind(AssertUnwindSafe(|| {
+                            insert(group, n, || match lane % 3 {
+                                0 => Ok(()),
+                                1 => Err(StoreError::Damaged("test".to_owned())),
+                                _ => panic!("test"),
+                            })
+                        }));
+                        assert_eq!(lane % 3 == 2, done.is_err());
+                        assert!(done.map_or(true, |done| done.is_ok() == (lane % 3 == 0)));
+                    }
+                });
+            }
+        });
+        let other = Connection::open(&path).unwrap();
+        let kept: i64 = other.query_row("SELECT count(*) FROM t", [], |row| row.get(0)).unwrap();
+        let stray = "SELECT count(*) FROM t WHERE (n / 100) % 3 <> 0";
+        let strays: i64 = other.query_row(stray, [], |row| row.get(0)).unwrap();
+        assert_eq!((kept, strays), (90, 0));
+    }
+}
