@@ -11,17 +11,25 @@ use egate::check::{CheckId, Reason};
 use egate::record::SignedRecord;
 use sha2::{Digest, Sha256};
 
-const SQLITE: [&str; 4] = [
+const SQLITE: [&str; 8] = [
     include_str!("../src/central/store/sqlite/001-first.sql"),
     include_str!("../src/central/store/sqlite/002-audit-head.sql"),
     include_str!("../src/central/store/sqlite/003-lists.sql"),
     include_str!("../src/central/store/sqlite/004-retention.sql"),
+    include_str!("../src/central/store/sqlite/005-link.sql"),
+    include_str!("../src/central/store/sqlite/006-statistics.sql"),
+    include_str!("../src/central/store/sqlite/007-console.sql"),
+    include_str!("../src/central/store/sqlite/008-ingest.sql"),
 ];
-const POSTGRES: [&str; 4] = [
+const POSTGRES: [&str; 8] = [
     include_str!("../src/central/store/postgres/001-first.sql"),
     include_str!("../src/central/store/postgres/002-audit-head.sql"),
     include_str!("../src/central/store/postgres/003-lists.sql"),
     include_str!("../src/central/store/postgres/004-retention.sql"),
+    include_str!("../src/central/store/postgres/005-link.sql"),
+    include_str!("../src/central/store/postgres/006-statistics.sql"),
+    include_str!("../src/central/store/postgres/007-console.sql"),
+    include_str!("../src/central/store/postgres/008-ingest.sql"),
 ];
 
 fn quoted(text: &str) -> String {

@@ -5,11 +5,15 @@ use crate::central::store::StoreError;
 use crate::central::store::sql::{Engine, Sql, values};
 
 /// Each step raises the version by one.
-const STEPS: [&str; 4] = [
+const STEPS: [&str; 8] = [
     include_str!("001-first.sql"),
     include_str!("002-audit-head.sql"),
     include_str!("003-lists.sql"),
     include_str!("004-retention.sql"),
+    include_str!("005-link.sql"),
+    include_str!("006-statistics.sql"),
+    include_str!("007-console.sql"),
+    include_str!("008-ingest.sql"),
 ];
 
 /// Where the version stands.

@@ -4,11 +4,15 @@ use crate::central::store::StoreError;
 use rusqlite::Connection;
 
 /// Each step raises `user_version` by one.
-const STEPS: [&str; 4] = [
+const STEPS: [&str; 8] = [
     include_str!("001-first.sql"),
     include_str!("002-audit-head.sql"),
     include_str!("003-lists.sql"),
     include_str!("004-retention.sql"),
+    include_str!("005-link.sql"),
+    include_str!("006-statistics.sql"),
+    include_str!("007-console.sql"),
+    include_str!("008-ingest.sql"),
 ];
 
 /// Brings the database to the newest version; refuses one that is newer than this software.
