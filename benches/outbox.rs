@@ -31,6 +31,7 @@ fn outcome(number: usize) -> Outcome {
         pictures: vec![Picture::Portrait, Picture::Frame(4)],
         similarity: Some(0.7),
         attack: Some(0.02),
+        commands: Vec::new(),
     }
 }
 

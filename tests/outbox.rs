@@ -40,6 +40,7 @@ fn outcome(number: u64) -> Outcome {
         pictures: vec![],
         similarity: None,
         attack: None,
+        commands: Vec::new(),
     }
 }
 

@@ -35,6 +35,7 @@ fn outcome() -> Outcome {
         pictures: vec![Picture::Portrait, Picture::Frame(4)],
         similarity: Some(0.25),
         attack: Some(f32::NAN),
+        commands: Vec::new(),
     }
 }
 

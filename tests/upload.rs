@@ -155,6 +155,7 @@ async fn the_durable_queue_is_emptied_and_its_referral_becomes_a_case() {
         pictures: vec![picture],
         similarity: None,
         attack: None,
+        commands: Vec::new(),
     };
     outbox.append(&outcome, &[sealed], "self-service").unwrap();
     let queue = Arc::new(Mutex::new(outbox));

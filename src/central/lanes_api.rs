@@ -4,13 +4,15 @@ use super::ingest::{IngestError, ingest, refusal};
 use super::pictures::PictureError;
 use super::serve::Shared;
 use super::store::{AuditEntry, Lane, Millis};
-use super::{enrol, lookup, tls};
-use crate::record::SignedAnswer;
+use super::{commands, enrol, lookup, tls};
 use crate::record::wire::{
     LookupAnswer, LookupQuestion, PICTURE_BYTES_MOST, RECORD_BYTES_MOST, RecordBatch, Refusal, RefusalCode,
 };
+use crate::record::{
+    CommandOrder, CommandReport, LANE_TEXT_MOST, LaneState, POLL_MOST_MS, Signed, SignedAnswer,
+};
 use axum::body::{Body, Bytes, to_bytes};
-use axum::extract::{Path, Request, State};
+use axum::extract::{Path, Query, Request, State};
 use axum::http::{StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
@@ -45,7 +47,15 @@ pub(super) fn router(shared: Arc<Shared>) -> Router {
         .route("/v1/pictures/{sha256}", put(put_picture))
         .route("/v1/records", post(post_records))
         .route("/v1/lookups", post(post_lookup))
+        .route("/v1/commands/{id}", post(post_command_report))
+        .route("/v1/state", put(put_state))
         .layer(middleware::from_fn_with_state(Arc::clone(&shared), admit_lane))
+        // A call that waits takes no room from those that work.
+        .merge(
+            Router::new()
+                .route("/v1/commands", get(get_commands))
+                .layer(middleware::from_fn_with_state(Arc::clone(&shared), let_lane_wait)),
+        )
         .with_state(shared)
 }
 
@@ -57,19 +67,38 @@ async fn admit_lane(
     mut request: Request,
     next: Next,
 ) -> Result<Response, ApiError> {
-    let Some(name) = tls::lane_name(&info) else {
+    let _room = shared.room.try_acquire().map_err(|_| ApiError::busy("too many calls at once"))?;
+    request.extensions_mut().insert(lane_of(&shared, &info).await?);
+    tokio::time::timeout(CALL_MOST, next.run(request))
+        .await
+        .map_err(|_| ApiError::busy("the call took too long"))
+}
+
+/// The same for a call that waits for something new.
+async fn let_lane_wait(
+    State(shared): State<Arc<Shared>>,
+    Extension(info): Extension<Arc<TlsInfo>>,
+    mut request: Request,
+    next: Next,
+) -> Result<Response, ApiError> {
+    let _room = shared.waiting.try_acquire().map_err(|_| ApiError::busy("too many lanes wait at once"))?;
+    request.extensions_mut().insert(lane_of(&shared, &info).await?);
+    tokio::time::timeout(CALL_MOST, next.run(request))
+        .await
+        .map_err(|_| ApiError::busy("the call took too long"))
+}
+
+/// The lane that the certificate names, enrolled and not revoked.
+async fn lane_of(shared: &Arc<Shared>, info: &TlsInfo) -> Result<Lane, ApiError> {
+    let Some(name) = tls::lane_name(info) else {
         return Err(unknown_lane("the certificate has no single common name"));
     };
-    let _room = shared.room.try_acquire().map_err(|_| ApiError::busy("too many calls at once"))?;
     let lane = shared.blocking(move |shared| known_lane(shared, &name)).await?;
     let lane = lane.ok_or_else(|| unknown_lane("the certificate's lane is not enrolled here"))?;
     if lane.revoked {
         return Err(unknown_lane("the certificate's lane was revoked"));
     }
-    request.extensions_mut().insert(lane);
-    tokio::time::timeout(CALL_MOST, next.run(request))
-        .await
-        .map_err(|_| ApiError::busy("the call took too long"))
+    Ok(lane)
 }
 
 /// The lane, taken over from the identity folder when it was enrolled since the last look.
@@ -192,6 +221,63 @@ fn look_up(shared: &Shared, lane: &Lane, question: &LookupQuestion) -> anyhow::R
         arrival: found.arrival,
     };
     Ok(SignedAnswer::sign(&answer, &shared.answers)?)
+}
+
+/// What a lane says about how long it waits.
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Patience {
+    #[serde(default)]
+    wait_ms: u64,
+}
+
+async fn get_commands(
+    State(shared): State<Arc<Shared>>,
+    Extension(lane): Extension<Lane>,
+    Query(patience): Query<Patience>,
+) -> Json<Vec<Signed<CommandOrder>>> {
+    let patience = Duration::from_millis(patience.wait_ms.min(POLL_MOST_MS));
+    Json(commands::wait_for_commands(&shared, &lane.name, patience).await)
+}
+
+async fn post_command_report(
+    State(shared): State<Arc<Shared>>,
+    Extension(lane): Extension<Lane>,
+    Path(id): Path<String>,
+    body: Body,
+) -> Result<StatusCode, ApiError> {
+    let report: CommandReport = json_body(body, LOOKUP_BODY_MOST).await?;
+    if report.id != id || id.len() > LOOKUP_TEXT_MOST {
+        return Err(malformed("the report is about another command than the address".to_owned()));
+    }
+    let known = shared
+        .blocking(move |shared| {
+            let known = shared.store.command_reported(&lane.name, &report, shared.now())?;
+            shared.tell_consoles();
+            Ok(known)
+        })
+        .await?;
+    if known { Ok(StatusCode::NO_CONTENT) } else { Err(malformed("central gave no such command".to_owned())) }
+}
+
+async fn put_state(
+    State(shared): State<Arc<Shared>>,
+    Extension(lane): Extension<Lane>,
+    body: Body,
+) -> Result<StatusCode, ApiError> {
+    let state: LaneState = json_body(body, LOOKUP_BODY_MOST).await?;
+    if [&state.state, &state.passage].iter().any(|text| text.len() > LANE_TEXT_MOST) {
+        return Err(malformed(format!("each text of a state has at most {LANE_TEXT_MOST} bytes")));
+    }
+    shared
+        .blocking(move |shared| {
+            if shared.store.lane_is(&lane.name, &state, shared.now())? {
+                shared.tell_consoles();
+            }
+            Ok(())
+        })
+        .await?;
+    Ok(StatusCode::NO_CONTENT)
 }
 
 async fn whole_body(body: Body, most: usize) -> Result<Bytes, ApiError> {

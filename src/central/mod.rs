@@ -21,6 +21,7 @@
 
 mod backup;
 mod command;
+mod commands;
 mod console;
 pub mod enrol;
 mod ingest;
@@ -38,6 +39,7 @@ mod tls;
 
 pub use backup::{backup, restore};
 pub use command::{CentralArgs, serve};
+pub use commands::{NewCommand, may_command};
 pub use list_keeping::{Keeper, Proposal};
 pub use retention::RetentionSettings;
 pub use serve::{Central, Office, RunningCentral};

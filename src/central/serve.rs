@@ -1,5 +1,6 @@
 //! Starting and stopping the service.
 
+use super::commands::{self, Dispatched};
 use super::monitoring::{self, Counters};
 use super::pictures::Pictures;
 use super::retention::{self, RetentionSettings};
@@ -19,6 +20,8 @@ use tokio::task::JoinSet;
 
 /// Calls of lanes that are worked on at once.
 const CALLS_AT_ONCE: usize = 256;
+/// Calls of lanes that wait at once for something new: one of each lane.
+const WAITING_AT_ONCE: usize = 20_000;
 /// Passwords that are hashed at once.
 const HASHES_AT_ONCE: usize = 4;
 /// How long open connections may go on after the order to stop.
@@ -49,6 +52,10 @@ pub(super) struct Shared {
     pub(super) counters: Counters,
     /// Raised at each change that consoles show.
     pub(super) changes: watch::Sender<u64>,
+    /// Commands on their way to lanes.
+    pub(super) dispatched: watch::Sender<Dispatched>,
+    /// Room for lanes' calls that wait for something new.
+    pub(super) waiting: Semaphore,
     /// Whether the console is behind HTTPS.
     pub(super) console_secure: bool,
     /// Set once, when the service stops.
@@ -165,6 +172,11 @@ impl Central {
             let calls = monitoring::router(Arc::clone(&watched)).into_make_service();
             running.tasks.spawn(server.serve(calls));
         }
+        let dispatching = Arc::clone(&watched);
+        running.tasks.spawn(async move {
+            commands::dispatch(dispatching).await;
+            Ok(())
+        });
         let keeping = Arc::clone(&watched);
         running.tasks.spawn(async move {
             delete_due(keeping).await;
@@ -193,6 +205,8 @@ fn open(settings: &CentralSettings, console_secure: bool) -> anyhow::Result<Shar
         retention: settings.retention,
         counters: Counters::default(),
         changes: watch::Sender::new(0),
+        dispatched: commands::nothing_dispatched(),
+        waiting: Semaphore::new(WAITING_AT_ONCE),
         console_secure,
         stopping: watch::Sender::new(false),
     })

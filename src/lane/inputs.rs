@@ -12,7 +12,7 @@ use crate::chip::{
 use crate::devices::RecordedCard;
 use crate::document::Mrz;
 use crate::face::{FaceEngine, Reference};
-use crate::passage::{DocumentFindings, Event, GateState, LookupFindings};
+use crate::passage::{DocumentFindings, Event, GateState, LaneCommand, LookupFindings};
 use crate::policy::Condition;
 use crate::record::wire::{ArrivalStatus, DocumentStatus, LookupAnswer, PermissionStatus, PersonStatus};
 use crate::trust::{self, Evidence};
@@ -111,6 +111,8 @@ pub enum Input {
     OfficerWanted,
     /// The lane shall stop.
     Stop,
+    /// An officer's order, verified, and the passage obeys it.
+    Command(LaneCommand),
 }
 
 /// What the rooms need beside the input itself.
@@ -148,6 +150,7 @@ pub fn understand(input: &Input, faculties: &Faculties) -> (Event, Option<Portra
         Input::Conditions(conditions) => Event::Conditions(conditions.clone()),
         Input::OfficerWanted => Event::OfficerWanted,
         Input::Stop => Event::Stop,
+        Input::Command(command) => Event::Command(*command),
     };
     (event, None)
 }

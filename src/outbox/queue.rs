@@ -362,6 +362,7 @@ mod tests {
             pictures: vec![],
             similarity: None,
             attack: None,
+            commands: Vec::new(),
         }
     }
 

@@ -3,7 +3,7 @@
 //! `referral_ms + enter_ms + 2·door_ms + durable_ms`.
 
 use super::journey::Journey;
-use super::{Door, Effect, Event, GateCommand, Moment, Prompt, State};
+use super::{Door, Effect, Event, GateCommand, LaneCommand, Moment, Prompt, State};
 
 #[derive(Debug)]
 pub(super) struct Aftermath {
@@ -68,6 +68,17 @@ impl Aftermath {
                 Self::hold(journey);
             }
             self.look(now, journey);
+        }
+        if let Event::Command(LaneCommand::ReleaseToOfficer | LaneCommand::ReopenEntry) = event {
+            return self.released(now, journey);
+        }
+        self.or_ended(now, journey)
+    }
+
+    /// The officer is there: who is inside gets out at once. Who stands before the gate stays with the officer.
+    pub(super) fn released(mut self, now: Moment, journey: &mut Journey) -> State {
+        if journey.gate.is_some_and(|gate| !gate.empty()) {
+            self.clearing = Self::clear(now, now.after(journey.profile.limits.enter_ms), journey);
         }
         self.or_ended(now, journey)
     }

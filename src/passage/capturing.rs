@@ -1,5 +1,6 @@
 //! One person is in the shut cabin; the camera gathers what the verdict needs.
 
+use super::command;
 use super::journey::{Journey, Lookup};
 use super::several::Several;
 use super::storing::Storing;
@@ -54,6 +55,9 @@ impl Capturing {
     pub(super) fn on_event(mut self, event: Event, now: Moment, journey: &mut Journey) -> State {
         if let Some(reason) = Journey::interruption(&event) {
             return journey.refer(reason, now);
+        }
+        if let Some(released) = command::released(&event, now, journey) {
+            return released;
         }
         match event {
             Event::Gate(gate) => {

@@ -1,6 +1,7 @@
 //! The entrance is open until one person is inside, then shuts.
 
 use super::capturing::Capturing;
+use super::command::{self, LaneCommand};
 use super::journey::Journey;
 use super::several::Several;
 use super::{Door, Event, GateCommand, GateState, Moment, Prompt, State, Step};
@@ -63,7 +64,11 @@ impl Entering {
         }
         match event {
             Event::Gate(gate) => self.look(gate, now, journey),
-            _ => State::Entering(self),
+            Event::Command(LaneCommand::ReopenEntry) => self.reopen(now, journey),
+            other => match command::released(&other, now, journey) {
+                Some(released) => released,
+                None => State::Entering(self),
+            },
         }
     }
 
@@ -82,6 +87,16 @@ impl Entering {
                 Some(_) => journey.refer(Reason::TravellerTimeout, now),
             },
         }
+    }
+
+    /// Somebody is to step back, or has left something outside: they have the whole time again.
+    fn reopen(mut self, now: Moment, journey: &mut Journey) -> State {
+        let limits = &journey.profile.limits;
+        self.until = now.after(limits.enter_ms);
+        self.door = Doorway::Opening(now.after(limits.door_ms));
+        command::open_entry(journey);
+        journey.show(Prompt::WalkIn);
+        State::Entering(self)
     }
 
     fn look(mut self, gate: GateState, now: Moment, journey: &mut Journey) -> State {

@@ -323,6 +323,7 @@ impl Journey {
             pictures: self.pictures(),
             similarity: self.fusion.similarity(),
             attack: self.fusion.attack(),
+            commands: Vec::new(),
         }
     }
 

@@ -22,6 +22,7 @@
 //! effects taken after each call, in order; a new passage after [`Effect::Ended`].
 mod aftermath;
 mod capturing;
+mod command;
 mod entering;
 mod gate;
 mod journey;
@@ -32,6 +33,7 @@ mod several;
 mod storing;
 mod words;
 
+pub use command::*;
 pub use gate::*;
 pub use words::*;
 

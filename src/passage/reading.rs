@@ -1,5 +1,6 @@
 //! The chip is read and the document examined; the entrance stays shut.
 
+use super::command;
 use super::entering::Entering;
 use super::journey::Journey;
 use super::{Effect, Event, GateCommand, Moment, Prompt, State, Step};
@@ -28,6 +29,12 @@ impl Reading {
         if let Some(reason) = Journey::interruption(&event) {
             Self::broke_off(reason, journey);
             return journey.refer(reason, now);
+        }
+        if let Event::Command(_) = event {
+            Self::broke_off(Reason::ReleasedToOfficer, journey);
+        }
+        if let Some(released) = command::released(&event, now, journey) {
+            return released;
         }
         let Event::DocumentExamined(findings) = event else {
             return State::Reading(self);

@@ -1,5 +1,6 @@
 //! The gate is idle: shut, empty, and waiting for a document; or closed, until it is.
 
+use super::command::{self, LaneCommand};
 use super::journey::Journey;
 use super::reading::Reading;
 use super::{Effect, Event, GateCommand, GateState, Moment, Prompt, State};
@@ -57,6 +58,16 @@ impl Ready {
                 }
             }
             Event::GateLost => self.close(journey),
+            Event::Command(_) if journey.has_begun() => {
+                if let Some(released) = command::released(&event, now, journey) {
+                    return released;
+                }
+            }
+            // For who stayed behind when the passage before ended.
+            Event::Command(LaneCommand::ReopenEntry) => {
+                self.tidied = false;
+                command::open_entry(journey);
+            }
             _ => {}
         }
         State::Ready(self)

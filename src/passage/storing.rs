@@ -1,5 +1,6 @@
 //! Admitted, but not yet on record: the exit stays shut until the outcome is durable.
 
+use super::command;
 use super::journey::Journey;
 use super::leaving::Leaving;
 use super::{Ending, Event, Moment, State};
@@ -28,6 +29,9 @@ impl Storing {
     pub(super) fn on_event(self, event: Event, now: Moment, journey: &mut Journey) -> State {
         if let Some(reason) = Journey::interruption(&event) {
             return journey.refer(reason, now);
+        }
+        if let Some(released) = command::released(&event, now, journey) {
+            return released;
         }
         match event {
             Event::OutcomeNotStored => journey.refer(Reason::OutcomeNotDurable, now),

@@ -1,6 +1,6 @@
 //! What the passage hears and what it wishes.
 
-use super::{GateCommand, GateState};
+use super::{GateCommand, GateState, LaneCommand, ObeyedCommand};
 use crate::check::{Check, CheckId, Reason};
 use crate::document::Mrz;
 use crate::face::{FrameFindings, QualityFlaw, Reference};
@@ -81,6 +81,8 @@ pub enum Event {
     OfficerWanted,
     /// The lane is to stop in order: out of service.
     Stop,
+    /// An officer's order about this passage, verified, and [`super::Passage::obeys`] it.
+    Command(LaneCommand),
 }
 
 /// What the traveller is shown: one instruction at a time, never a result.
@@ -195,6 +197,8 @@ pub struct Outcome {
     pub similarity: Option<f32>,
     /// See `similarity`.
     pub attack: Option<f32>,
+    /// Officers' commands that the lane obeyed since the outcome before; put in by the lane.
+    pub commands: Vec<ObeyedCommand>,
 }
 
 /// What the passage wishes; taken by the lane until there is no more.

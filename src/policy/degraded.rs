@@ -29,6 +29,8 @@ pub enum Condition {
     ClockWrong,
     /// The lane's certificate ends soon.
     CertificateExpiring,
+    /// An officer took the lane out of service.
+    OutOfService,
 }
 
 /// What follows from a condition; the later, the graver.
@@ -45,7 +47,7 @@ pub enum Response {
 
 impl Condition {
     /// All conditions.
-    pub const ALL: [Condition; 8] = [
+    pub const ALL: [Condition; 9] = [
         Condition::CentralUnreachable,
         Condition::TrustStoreOld,
         Condition::CameraLost,
@@ -54,6 +56,7 @@ impl Condition {
         Condition::DiskNearlyFull,
         Condition::ClockWrong,
         Condition::CertificateExpiring,
+        Condition::OutOfService,
     ];
 
     /// The mildest response that a profile may ask for.
@@ -61,9 +64,15 @@ impl Condition {
         match self {
             Condition::CertificateExpiring => Response::Warn,
             // Without the date nothing that expires can be judged, and records would lie.
-            Condition::ClockWrong => Response::Close,
+            Condition::ClockWrong | Condition::OutOfService => Response::Close,
             _ => Response::Refer,
         }
+    }
+
+    /// Whether it speaks against admitting somebody who had begun before. Out of service closes a lane that is in
+    /// order, so the passage under way goes on.
+    fn against_who_began(self) -> bool {
+        self != Condition::OutOfService
     }
 
     /// As officers and records name it.
@@ -77,6 +86,7 @@ impl Condition {
             Condition::DiskNearlyFull => Reason::DiskNearlyFull,
             Condition::ClockWrong => Reason::ClockWrong,
             Condition::CertificateExpiring => Reason::CertificateExpiring,
+            Condition::OutOfService => Reason::LaneStopping,
         }
     }
 }
@@ -94,17 +104,19 @@ impl Profile {
 pub struct Standing {
     /// Why nobody may begin; empty when travellers may.
     pub closed: Vec<Reason>,
-    /// Why nobody may be admitted; holds all of `closed`. Gravest first.
+    /// Why nobody may be admitted; holds all of `closed` but an officer's order to close. Gravest first.
     pub against_admission: Vec<Reason>,
 }
 
 /// How the lane stands under these conditions by this profile.
 pub fn standing(profile: &Profile, conditions: &BTreeSet<Condition>) -> Standing {
-    let from = |least: Response| {
-        let grave = conditions.iter().filter(|condition| profile.response(**condition) >= least);
-        in_order(grave.map(|condition| condition.reason()).collect())
+    let reasons = |counts: &dyn Fn(Condition) -> bool| {
+        in_order(conditions.iter().copied().filter(|c| counts(*c)).map(Condition::reason).collect())
     };
-    Standing { closed: from(Response::Close), against_admission: from(Response::Refer) }
+    Standing {
+        closed: reasons(&|c| profile.response(c) >= Response::Close),
+        against_admission: reasons(&|c| profile.response(c) >= Response::Refer && c.against_who_began()),
+    }
 }
 
 #[cfg(test)]
@@ -129,7 +141,7 @@ mod tests {
         let profile = Profile::default();
         for condition in Condition::ALL {
             let standing = standing(&profile, &BTreeSet::from([condition]));
-            let admits = standing.against_admission.is_empty();
+            let admits = standing.against_admission.is_empty() && standing.closed.is_empty();
             assert_eq!(admits, condition == Condition::CertificateExpiring, "{condition:?}");
         }
     }

@@ -7,11 +7,15 @@
 //! say to each other.
 mod answer;
 mod chain;
+mod command;
 mod passage_record;
 mod seal;
+mod signed;
 pub mod wire;
 
 pub use answer::*;
 pub use chain::*;
+pub use command::*;
 pub use passage_record::*;
 pub use seal::*;
+pub use signed::*;

@@ -3,7 +3,7 @@
 use super::SealedPicture;
 use crate::check::{Check, Reason};
 use crate::document::{Mrz, MrzDate};
-use crate::passage::{Ending, Outcome, StepTime};
+use crate::passage::{Ending, ObeyedCommand, Outcome, StepTime};
 use serde::{Deserialize, Serialize};
 
 /// Place of a record in a lane's chain. `(lane, epoch, sequence)` is the idempotency key of upload.
@@ -86,6 +86,9 @@ pub struct PassageRecord {
     pub profile: String,
     /// `egate 0.1.0`.
     pub software: String,
+    /// Officers' commands that the lane obeyed since the record before; absent when there were none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub commands: Vec<ObeyedCommand>,
 }
 
 /// Version of the record's form that this software writes.
@@ -121,6 +124,7 @@ impl PassageRecord {
             attack_ppm: outcome.attack.and_then(ppm),
             profile: profile.to_owned(),
             software: software.to_owned(),
+            commands: outcome.commands.clone(),
         }
     }
 }

@@ -6,6 +6,9 @@
 //! | `PUT /v1/pictures/{sha256}` | sealed bytes | 204 |
 //! | `POST /v1/records` | [`RecordBatch`] | [`BatchAnswer`] |
 //! | `POST /v1/lookups` | [`LookupQuestion`] | [`super::SignedAnswer`] |
+//! | `GET /v1/commands?wait_ms=N` | | when there are some, or after N ms: a list of [`super::Signed`] [`super::CommandOrder`] |
+//! | `POST /v1/commands/{id}` | [`super::CommandReport`] | 204 |
+//! | `PUT /v1/state` | [`super::LaneState`] | 204 |
 //! | `GET /v1/health` | | 204 |
 //!
 //! Every other status comes with a [`Refusal`]. Pictures go before the record that names them.

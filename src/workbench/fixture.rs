@@ -19,7 +19,7 @@
 
 use crate::check::Reason;
 use crate::lane::{ChipTrace, Deed, Exchange, Film, Input, LookupFailure};
-use crate::passage::{Ending, GateState, Moment};
+use crate::passage::{Ending, GateState, LaneCommand, Moment};
 use crate::policy::{Condition, Profile};
 use crate::record::wire::LookupAnswer;
 use anyhow::{Context, bail};
@@ -138,6 +138,7 @@ enum GateLine {
 enum CentralLine {
     Answer(LookupAnswer),
     NoAnswer(LookupFailure),
+    Command(LaneCommand),
     Stored(bool),
 }
 
@@ -259,6 +260,7 @@ fn write_heard(files: &mut Files, frames: &Path, n: usize, at: Moment, heard: &H
         Input::Lines(lines) => line(&mut files.traveller, n, at, TravellerLine::Lines(lines.clone())),
         Input::OfficerWanted => line(&mut files.traveller, n, at, TravellerLine::OfficerWanted(true)),
         Input::Stop => line(&mut files.traveller, n, at, TravellerLine::Stop(true)),
+        Input::Command(command) => line(&mut files.central, n, at, CentralLine::Command(*command)),
         Input::Chip(trace) => {
             let session = ChipLine::Session {
                 lines: trace.lines.clone(),
@@ -324,6 +326,7 @@ fn read_heard(folder: &Path, heard: &mut Vec<Numbered>) -> anyhow::Result<()> {
             CentralLine::Answer(answer) => put(n, at, Input::Central(Ok(answer))),
             CentralLine::NoAnswer(failure) => put(n, at, Input::Central(Err(failure))),
             CentralLine::Stored(stored) => put(n, at, Input::Stored(stored)),
+            CentralLine::Command(command) => put(n, at, Input::Command(command)),
         }
     }
     for Line { n, at, what: LaneLine::Conditions(conditions) } in lines(&folder.join("lane.jsonl"))? {

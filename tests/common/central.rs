@@ -197,6 +197,7 @@ pub fn admitted(lane: &str, sequence: u64, previous: &str) -> PassageRecord {
         attack_ppm: Some(31_000),
         profile: "standard".to_owned(),
         software: "egate 0.1.0".to_owned(),
+        commands: Vec::new(),
     }
 }
 

@@ -35,6 +35,10 @@ pub enum AlarmKind {
     Conflict,
     /// A record's hash or signature is wrong.
     BadRecord,
+    /// A lane did not take or believe a command.
+    CommandRefused,
+    /// A lane could not run a release.
+    ReleaseFailed,
 }
 
 impl AlarmKind {
@@ -45,6 +49,8 @@ impl AlarmKind {
             AlarmKind::ChainBreak => "A record does not continue the one before",
             AlarmKind::Conflict => "Two different records under one number",
             AlarmKind::BadRecord => "A record's hash or signature is wrong",
+            AlarmKind::CommandRefused => "A command was not taken or not believed",
+            AlarmKind::ReleaseFailed => "A release failed",
         }
     }
 }

@@ -19,6 +19,7 @@
 mod alarms;
 mod audit;
 mod cases;
+mod commands;
 mod lanes;
 mod lists;
 mod postgres;
@@ -32,6 +33,7 @@ mod users;
 pub use alarms::{Alarm, AlarmKind};
 pub use audit::{AuditEntry, AuditLine};
 pub use cases::{Case, CaseChange, Decided, Decision, Judgement};
+pub use commands::{CommandState, GivenCommand, LaneReport};
 pub use lanes::{Lane, LaneOverview};
 pub use lists::{Approval, ENTRIES_AT_ONCE, Generation, ListKind, Listed, ListedEntry, NewEntry};
 pub use postgres::PostgresSettings;
