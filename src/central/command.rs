@@ -2,6 +2,7 @@
 
 use super::backup::{backup, restore};
 use super::list_command::{self, ListCommand};
+use super::order_command::{self, OrderCommand};
 use super::store::Role;
 use super::{Central, CentralSettings, Office, enrol};
 use clap::{Args, Subcommand};
@@ -93,6 +94,9 @@ enum Preparation {
     /// Import, approve and show the lists that look-ups ask
     #[command(subcommand)]
     Lists(ListCommand),
+    /// Give a lane a command: out of service, release to an officer; never the exit
+    #[command(subcommand)]
+    Command(OrderCommand),
     /// List a document as reported
     #[command(
         after_help = "Example:\n  egate central report --config central.toml --state UTO --number L898902C3 --kind stolen"
@@ -137,6 +141,7 @@ pub fn serve(args: &CentralArgs) -> anyhow::Result<bool> {
         }
         Some(Preparation::Backup { config, out }) => backup(&CentralSettings::read(config)?, out)?,
         Some(Preparation::Restore { config, from }) => restore(&CentralSettings::read(config)?, from)?,
+        Some(Preparation::Command(command)) => return order_command::run(command),
         Some(Preparation::Lists(command)) => return list_command::run(command),
         Some(Preparation::Report { config, state, number, kind }) => {
             wait_for(office(config)?.report_document(state, number, kind))?;

@@ -75,7 +75,7 @@ pub(super) enum ListCommand {
 }
 
 /// Who acts, with the password from a file or from standard input.
-fn keeper(name: &str, password_file: &Path) -> anyhow::Result<Keeper> {
+pub(super) fn keeper(name: &str, password_file: &Path) -> anyhow::Result<Keeper> {
     let text = if password_file == Path::new("-") {
         std::io::read_to_string(std::io::stdin())?
     } else {

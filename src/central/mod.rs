@@ -30,6 +30,7 @@ mod list_command;
 mod list_keeping;
 pub mod lookup;
 mod monitoring;
+mod order_command;
 mod pictures;
 mod retention;
 mod serve;

@@ -3,8 +3,10 @@
 use super::conditions::{Board, Conditions};
 use super::health::Tally;
 use super::inputs::{Faculties, Film, Input, LookupFailure, PortraitPicture};
+use super::link::{Link, Whereabouts};
 use super::monitor::Monitor;
 use super::observer::{Deed, Observer};
+use super::orders::{CommandBook, Errand};
 use super::service::Service;
 use super::threads::{
     self, CameraOrder, ChipOrder, GateOrder, INPUTS_WAITING, Message, Orders, Surroundings,
@@ -15,7 +17,7 @@ use crate::outbox::{CentralClient, LookupError, Outbox};
 use crate::passage::{Effect, GateState, Moment, Outcome, Passage, Picture};
 use crate::policy::{Limits, PassageId, Profile};
 use crate::record::wire::{LookupQuestion, PICTURE_BYTES_MOST};
-use crate::record::{PictureLabel, SealedPicture, SealingPublicKey};
+use crate::record::{CommandError, PictureLabel, SealedPicture, SealingPublicKey};
 use anyhow::Context;
 use jiff::Timestamp;
 use std::collections::VecDeque;
@@ -66,6 +68,12 @@ pub struct Lane {
     pub tally: Tally,
     /// Looks at the lane's surroundings.
     pub monitor: Monitor,
+    /// Officers' commands.
+    pub orders: CommandBook,
+    /// Commands for the passage under way.
+    pub(super) errands: mpsc::Receiver<Errand>,
+    /// The line to central beside records and look-ups.
+    pub link: Link,
 }
 
 /// One traveller's way, with what the officer may want to see of it.
@@ -178,6 +186,7 @@ impl Conduct {
         let patience = stop_patience(&self.lane.profile.limits);
         let mut stopping: Option<Instant> = None;
         while !self.carry_out(current) {
+            self.tell_whereabouts(current);
             let due = current.passage.deadline();
             tokio::select! {
                 message = inputs.recv() => match message {
@@ -195,6 +204,7 @@ impl Conduct {
                 Ok(()) = changes.conditions.changed() => {
                     self.tell_of_lane(current, changes);
                 }
+                Some(errand) = self.lane.errands.recv() => self.run_errand(current, errand),
                 () = changes.service.beat() => changes.service.alive(),
                 changed = changes.stop.changed(), if stopping.is_none() => {
                     if changed.is_err() {
@@ -212,6 +222,29 @@ impl Conduct {
         }
         let now = self.now();
         self.observer.ended(now);
+    }
+
+    /// Lets central know where the passage is.
+    fn tell_whereabouts(&self, current: &Current) {
+        self.lane.link.at(Whereabouts {
+            state: current.passage.state_name(),
+            passage: current.id.0.clone(),
+            began: current.passage.began().map(Timestamp::as_millisecond),
+        });
+    }
+
+    /// An officer's command, if it is about this passage and the passage obeys it where it is.
+    fn run_errand(&mut self, current: &mut Current, errand: Errand) {
+        let obeyed = if errand.passage == current.id.0 {
+            current.passage.obeys(errand.command).map_err(|why| CommandError::NotNow(why.to_owned()))
+        } else {
+            Err(CommandError::OtherPassage)
+        };
+        if obeyed.is_ok() {
+            self.tell(current, Message::new(None, Input::Command(errand.command), &self.lane.faculties));
+        }
+        // Who asked may have given up.
+        let _ = errand.answer.send(obeyed);
     }
 
     /// Tells the passage what of the lane is amiss; nothing, as long as nobody knows.
@@ -317,7 +350,9 @@ impl Conduct {
     }
 
     /// Seals the pictures, appends the outcome, tells the passage whether it is durable.
-    fn store(&self, current: &Current, outcome: Box<Outcome>) {
+    fn store(&self, current: &Current, mut outcome: Box<Outcome>) {
+        outcome.commands = self.lane.orders.unrecorded();
+        let orders = self.lane.orders.clone();
         let pictures: Vec<(Picture, PortraitPicture)> = outcome
             .pictures
             .iter()
@@ -333,6 +368,9 @@ impl Conduct {
                 let mut outbox = outbox.lock().unwrap_or_else(PoisonError::into_inner);
                 Ok(outbox.append(&outcome, &sealed, &profile)?)
             });
+            if stored.is_ok() {
+                orders.recorded(&outcome.commands);
+            }
             if let Err(error) = &stored {
                 tracing::error!(%error, "the outcome could not be made durable");
             }

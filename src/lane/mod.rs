@@ -14,10 +14,13 @@
 //! ```
 mod conditions;
 mod conduct;
+mod durable;
 mod health;
 mod inputs;
+mod link;
 mod monitor;
 mod observer;
+mod orders;
 mod service;
 mod settings;
 mod threads;
@@ -27,7 +30,9 @@ pub use conditions::*;
 pub use conduct::*;
 pub use health::*;
 pub use inputs::*;
+pub use link::Link;
 pub use monitor::{DISK_LEAST, Monitor, free_bytes, plausible};
 pub use observer::*;
+pub use orders::CommandBook;
 pub use settings::*;
 pub use trust_store::*;

@@ -1,6 +1,8 @@
 //! A lane's settings, in TOML (`config/lane.toml` is a commented example), and what they bring up.
 
+use super::link::{Link, LinkParts};
 use super::monitor::{self, Surveyed};
+use super::orders::CommandBook;
 use super::trust_store::source_files;
 use super::{
     Conditions, Equipment, Faculties, Health, HealthSettings, Lane, Nobody, Tally, TrustFiles, TrustInUse,
@@ -257,13 +259,22 @@ impl Lane {
         let faculties = Arc::new(faculties);
         let conditions = Conditions::default();
         let surveyed = Surveyed {
-            outbox_path: path,
+            outbox_path: path.clone(),
             outbox: outbox.clone(),
             central: central.clone(),
             certificate: kit.certificate_pem.clone(),
             faculties: faculties.clone(),
         };
         let monitor = monitor::start(surveyed, conditions.clone());
+        let book = path.with_file_name("orders.json");
+        let (orders, errands) = CommandBook::open(&book, name, kit.answers, conditions.clone())
+            .with_context(|| format!("{}", book.display()))?;
+        let link = Link::start(LinkParts {
+            central: central.clone(),
+            orders: orders.clone(),
+            conditions: conditions.clone(),
+            outbox: outbox.clone(),
+        });
         let uploader = Uploader::start(central.clone(), outbox.clone(), back_off);
         let lane = Lane {
             name: name.to_owned(),
@@ -276,6 +287,9 @@ impl Lane {
             conditions,
             tally: Tally::default(),
             monitor,
+            orders,
+            errands,
+            link,
         };
         Ok((lane, uploader))
     }

@@ -7,6 +7,7 @@
 //! want of room or of a connection.
 mod examine;
 mod kit;
+mod link;
 mod queue;
 mod tables;
 mod upload;

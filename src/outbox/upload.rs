@@ -55,8 +55,8 @@ pub struct CentralClient {
     http: Client,
     url: String,
     /// The lane's name, as central knows it: that of the certificate.
-    lane: String,
-    answers: VerifyingKey,
+    pub(super) lane: String,
+    pub(super) answers: VerifyingKey,
 }
 
 /// Why the settings of a client cannot be used.
@@ -190,17 +190,17 @@ impl CentralClient {
         self.call(self.request(Method::POST, "/v1/records").timeout(CALL_MOST).json(batch)).await
     }
 
-    fn request(&self, method: Method, path: &str) -> RequestBuilder {
+    pub(super) fn request(&self, method: Method, path: &str) -> RequestBuilder {
         self.http.request(method, format!("{}{path}", self.url))
     }
 
-    async fn call<T: DeserializeOwned>(&self, request: RequestBuilder) -> Result<T, CallError> {
+    pub(super) async fn call<T: DeserializeOwned>(&self, request: RequestBuilder) -> Result<T, CallError> {
         let body = self.send(request).await?;
         serde_json::from_slice(&body).map_err(|error| CallError::Answer(error.to_string()))
     }
 
     /// The body of a good answer; the refusal of any other.
-    async fn send(&self, request: RequestBuilder) -> Result<Vec<u8>, CallError> {
+    pub(super) async fn send(&self, request: RequestBuilder) -> Result<Vec<u8>, CallError> {
         let unreachable = |error: reqwest::Error| CallError::Unreachable(whole_story(&error));
         let mut response = request.send().await.map_err(unreachable)?;
         let status = response.status();
@@ -275,6 +275,15 @@ impl Default for BackOff {
 }
 
 impl BackOff {
+    /// The wait after so many failures in a row, with jitter from the system's random bytes; without them there is
+    /// none, and still a wait.
+    pub fn wait_with_jitter(self, failures: u32) -> Duration {
+        let mut jitter = [0_u8];
+        let _ = getrandom::fill(&mut jitter);
+        let [jitter] = jitter;
+        self.wait(failures, jitter)
+    }
+
     /// The wait after so many failures in a row, `jitter` of 0 to 255 taking up to half of it away.
     fn wait(self, failures: u32, jitter: u8) -> Duration {
         let doubled =
@@ -443,11 +452,7 @@ impl<B: Backlog> Work<B> {
 
     /// Tells of the failure and says how long to wait.
     fn after_failure(&mut self, error: RoundError, failures: u32, back_off: BackOff) -> Duration {
-        let mut jitter = [0_u8];
-        // Without random bytes there is no jitter, and still a wait.
-        let _ = getrandom::fill(&mut jitter);
-        let [jitter] = jitter;
-        let wait = back_off.wait(failures, jitter);
+        let wait = back_off.wait_with_jitter(failures);
         let (state, wait) = match error {
             RoundError::Call(CallError::Refused { refusal, retry_after }) => {
                 let why = format!("{:?}: {}", refusal.code, refusal.text);

@@ -133,6 +133,10 @@ impl Journey {
         self.began.unwrap_or(self.origin.1)
     }
 
+    pub(super) fn began_at(&self) -> Option<Timestamp> {
+        self.began.map(|began| self.wall_clock(began))
+    }
+
     pub(super) fn next_effect(&mut self) -> Option<Effect> {
         self.effects.pop_front()
     }

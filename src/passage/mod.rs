@@ -150,6 +150,11 @@ impl Passage {
         self.journey.id()
     }
 
+    /// When the traveller began; `None` while nobody has.
+    pub fn began(&self) -> Option<Timestamp> {
+        self.journey.began_at()
+    }
+
     /// Name of the state for logs and pages: `ready`, `reading`, `entering`, `capturing`, `storing`,
     /// `leaving`, `referred`, `withdrawn`, `ended`.
     pub fn state_name(&self) -> &'static str {
