@@ -10,6 +10,7 @@ mod date;
 mod fields;
 mod layout;
 mod mrz;
+pub mod names;
 mod repair;
 
 pub use check_digit::check_digit;

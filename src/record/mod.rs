@@ -11,6 +11,9 @@ mod command;
 mod passage_record;
 mod seal;
 mod signed;
+mod snapshot;
+mod snapshot_delta;
+mod snapshot_person;
 pub mod wire;
 
 pub use answer::*;
@@ -19,3 +22,6 @@ pub use command::*;
 pub use passage_record::*;
 pub use seal::*;
 pub use signed::*;
+pub use snapshot::*;
+pub use snapshot_delta::*;
+pub use snapshot_person::*;

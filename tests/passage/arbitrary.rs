@@ -2,7 +2,7 @@
 
 use crate::desk::{Desk, document_checks, examined, idle, lines, looked_up};
 use egate::check::{Check, Reason};
-use egate::passage::{Door, Effect, Ending, Event, GateState, LookupFindings, Moment};
+use egate::passage::{Door, Effect, Ending, Event, GateState, LaneCommand, LookupFindings, Moment};
 use egate::policy::{Condition, Profile};
 use proptest::prelude::*;
 use std::collections::BTreeSet;
@@ -52,7 +52,7 @@ fn any_act() -> impl Strategy<Value = (Act, u64)> {
     let act = prop_oneof![
         40 => Just(Act::Help),
         2 => any_gate().prop_map(Act::Gate),
-        2 => (0u8..16).prop_map(Act::Other),
+        2 => (0u8..19).prop_map(Act::Other),
         1 => Just(Act::Wait),
     ];
     let pause = prop_oneof![12 => 0u64..400, 1 => 0u64..30_000];
@@ -75,6 +75,9 @@ fn event(number: u8) -> Event {
         12 => Event::OfficerWanted,
         13 => Event::Conditions(BTreeSet::from([Condition::CentralUnreachable])),
         14 => Event::Conditions(BTreeSet::new()),
+        15 => Event::Command(LaneCommand::ReleaseToOfficer),
+        16 => Event::Command(LaneCommand::ReopenEntry),
+        17 => Event::Conditions(BTreeSet::from([Condition::OutOfService])),
         _ => Event::Stop,
     }
 }

@@ -1,8 +1,9 @@
 //! Entries of lists: what each kind of list holds, what makes an entry valid, under which keys it is found.
 
-use super::names::transliterated;
 use super::person::{ListedPerson, PartialDate, keys_of_listed};
 use crate::central::store::{ListKind, NewEntry};
+pub use crate::document::names::normalised;
+use crate::document::names::{document_key, transliterated};
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -93,16 +94,6 @@ pub(super) fn fields_of(kind: ListKind) -> (&'static [&'static str], usize) {
         ListKind::Arrivals => (&["reference", "issuing_state", "number", "carrier", "service", "date"], 6),
         ListKind::Rules => (&["reference", "nationality", "needs", "age_least", "age_most"], 3),
     }
-}
-
-/// Number or state as lists hold it: capital letters and digits alone, without fillers and separators.
-pub fn normalised(text: &str) -> String {
-    text.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_uppercase()).collect()
-}
-
-/// The key of a document.
-pub(super) fn document_key(issuing_state: &str, number: &str) -> String {
-    format!("{} {}", normalised(issuing_state), normalised(number))
 }
 
 /// Checks an entry's fields and brings it into the form in which it is stored.

@@ -7,7 +7,6 @@
 
 mod entry;
 mod import;
-mod names;
 mod permission;
 mod person;
 
@@ -19,10 +18,10 @@ pub use person::{
 
 use super::store::{ListKind, Listed, ListedEntry, StoreError};
 use crate::document::MrzDate;
+use crate::document::names::document_key;
 use crate::record::wire::{
     ArrivalStatus, DocumentStatus, LookupQuestion, PermissionStatus, PersonCandidate, PersonStatus,
 };
-use entry::document_key;
 use jiff::civil::Date;
 use serde::de::DeserializeOwned;
 

@@ -5,7 +5,7 @@
 //! the person is a candidate whom an officer compares. What is unknown on the list lowers it a little:
 //! less is known to agree.
 
-use super::names::{Word, sound, words};
+use crate::document::names::{Word, sound, words};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 

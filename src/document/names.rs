@@ -5,7 +5,7 @@
 //! these ways brought to one. What a name sounds like ([`sound`]) leads to those it may be confused with.
 
 /// Words of a name that are looked at; no zone has more.
-pub(super) const WORDS_MOST: usize = 12;
+pub const WORDS_MOST: usize = 12;
 /// Lengths of name fields that are full in a zone (TD1 30, TD2 and MRV-B 31, TD3 and MRV-A 39): a name of
 /// exactly such a length may have been truncated (Doc 9303-3 §4.6).
 const FULL_FIELDS: [usize; 3] = [30, 31, 39];
@@ -47,7 +47,7 @@ const LATIN: [(&str, &str); 27] = [
 ///
 /// # Errors
 /// With the first character that has no Latin form here: such a name is to be given transliterated.
-pub(super) fn transliterated(name: &str) -> Result<String, char> {
+pub fn transliterated(name: &str) -> Result<String, char> {
     let mut written = String::with_capacity(name.len());
     for character in name.chars().flat_map(char::to_uppercase) {
         match character {
@@ -64,19 +64,19 @@ pub(super) fn transliterated(name: &str) -> Result<String, char> {
 
 /// One word of a name.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Word {
+pub struct Word {
     /// As written in a zone.
-    pub(super) text: String,
+    pub text: String,
     /// Folded.
-    pub(super) folded: String,
+    pub folded: String,
     /// Whether it is of the primary identifier.
-    pub(super) surname: bool,
+    pub surname: bool,
     /// Whether letters at its end may be cut off.
-    pub(super) cut: bool,
+    pub cut: bool,
 }
 
 /// The words of a name, at most [`WORDS_MOST`]. Characters that no zone has are left out.
-pub(super) fn words(surname: &str, given_names: &str, as_printed: bool) -> Vec<Word> {
+pub fn words(surname: &str, given_names: &str, as_printed: bool) -> Vec<Word> {
     let plain = |part: &str| -> Vec<String> {
         let kept = |c: &char| c.is_ascii_alphabetic();
         let words = part
@@ -107,7 +107,7 @@ pub(super) fn words(surname: &str, given_names: &str, as_printed: bool) -> Vec<W
 }
 
 /// All ways to write one national letter brought to one, and double letters to single ones.
-pub(super) fn folded(word: &str) -> String {
+pub fn folded(word: &str) -> String {
     let mut text = word.to_owned();
     for (from, to) in
         [("NXX", "N"), ("UXX", "U"), ("AE", "A"), ("OE", "O"), ("UE", "U"), ("IJ", "Y"), ("TH", "T")]
@@ -125,7 +125,7 @@ pub(super) fn folded(word: &str) -> String {
 
 /// What a word sounds like: the classes of its first consonants. Vowels, `H`, `W` and `Y` do not count,
 /// neighbours of one class count once.
-pub(super) fn sound(folded: &str) -> String {
+pub fn sound(folded: &str) -> String {
     let mut sound = String::new();
     let mut before = None;
     for letter in folded.chars() {
@@ -148,6 +148,16 @@ pub(super) fn sound(folded: &str) -> String {
     }
     // A name of vowels alone leads by itself.
     if sound.is_empty() { folded.chars().take(SOUND_LENGTH).collect() } else { sound }
+}
+
+/// Number or state as lists hold it: capital letters and digits alone, without fillers and separators.
+pub fn normalised(text: &str) -> String {
+    text.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_uppercase()).collect()
+}
+
+/// What a document is known by on lists: issuing state and number.
+pub fn document_key(issuing_state: &str, number: &str) -> String {
+    format!("{} {}", normalised(issuing_state), normalised(number))
 }
 
 #[cfg(test)]
