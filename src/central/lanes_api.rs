@@ -4,12 +4,13 @@ use super::ingest::{IngestError, ingest, refusal};
 use super::pictures::PictureError;
 use super::serve::Shared;
 use super::store::{AuditEntry, Lane, Millis};
-use super::{commands, enrol, lookup, tls};
+use super::{commands, enrol, lookup, snapshot, tls};
 use crate::record::wire::{
     LookupAnswer, LookupQuestion, PICTURE_BYTES_MOST, RECORD_BYTES_MOST, RecordBatch, Refusal, RefusalCode,
 };
 use crate::record::{
     CommandOrder, CommandReport, LANE_TEXT_MOST, LaneState, POLL_MOST_MS, Signed, SignedAnswer,
+    SnapshotHeader,
 };
 use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{Path, Query, Request, State};
@@ -49,6 +50,9 @@ pub(super) fn router(shared: Arc<Shared>) -> Router {
         .route("/v1/lookups", post(post_lookup))
         .route("/v1/commands/{id}", post(post_command_report))
         .route("/v1/state", put(put_state))
+        .route("/v1/lists", get(get_lists))
+        .route("/v1/lists/{from}/{to}", get(get_lists_delta))
+        .route("/v1/contents/{sha256}/{piece}", get(get_content))
         .layer(middleware::from_fn_with_state(Arc::clone(&shared), admit_lane))
         // A call that waits takes no room from those that work.
         .merge(
@@ -278,6 +282,31 @@ async fn put_state(
         })
         .await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+async fn get_lists(
+    State(shared): State<Arc<Shared>>,
+) -> Result<Json<Option<Signed<SnapshotHeader>>>, ApiError> {
+    let newest = shared.blocking(|shared| Ok(shared.store.newest_snapshot()?)).await?;
+    Ok(Json(newest.map(|newest| newest.signed)))
+}
+
+async fn get_lists_delta(
+    State(shared): State<Arc<Shared>>,
+    Path((from, to)): Path<(String, String)>,
+) -> Result<Vec<u8>, ApiError> {
+    let made = shared.blocking(move |shared| snapshot::delta(shared, &from, &to)).await?;
+    let made =
+        made.ok_or_else(|| malformed("there is no delta between these: fetch the whole".to_owned()))?;
+    Ok(made.to_vec())
+}
+
+async fn get_content(
+    State(shared): State<Arc<Shared>>,
+    Path((sha256, piece)): Path<(String, usize)>,
+) -> Result<Vec<u8>, ApiError> {
+    let found = shared.blocking(move |shared| Ok(shared.store.content_piece(&sha256, piece)?)).await?;
+    found.ok_or_else(|| malformed("central has no such piece".to_owned()))
 }
 
 async fn whole_body(body: Body, most: usize) -> Result<Bytes, ApiError> {

@@ -35,6 +35,7 @@ mod pictures;
 mod retention;
 mod serve;
 mod settings;
+mod snapshot;
 pub mod store;
 mod tls;
 

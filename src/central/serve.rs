@@ -5,6 +5,7 @@ use super::monitoring::{self, Counters};
 use super::pictures::Pictures;
 use super::retention::{self, RetentionSettings};
 use super::settings::{CentralSettings, ConsoleSettings};
+use super::snapshot::{self, Deltas};
 use super::store::{Millis, Role, Store};
 use super::{console, enrol, lanes_api, lookup, tls};
 use anyhow::Context;
@@ -54,6 +55,8 @@ pub(super) struct Shared {
     pub(super) changes: watch::Sender<u64>,
     /// Commands on their way to lanes.
     pub(super) dispatched: watch::Sender<Dispatched>,
+    /// Deltas between snapshots, made lately.
+    pub(super) deltas: Deltas,
     /// Room for lanes' calls that wait for something new.
     pub(super) waiting: Semaphore,
     /// Whether the console is behind HTTPS.
@@ -177,6 +180,11 @@ impl Central {
             commands::dispatch(dispatching).await;
             Ok(())
         });
+        let snapping = Arc::clone(&watched);
+        running.tasks.spawn(async move {
+            snapshot::keep_snapshot(snapping).await;
+            Ok(())
+        });
         let keeping = Arc::clone(&watched);
         running.tasks.spawn(async move {
             delete_due(keeping).await;
@@ -206,6 +214,7 @@ fn open(settings: &CentralSettings, console_secure: bool) -> anyhow::Result<Shar
         counters: Counters::default(),
         changes: watch::Sender::new(0),
         dispatched: commands::nothing_dispatched(),
+        deltas: Deltas::default(),
         waiting: Semaphore::new(WAITING_AT_ONCE),
         console_secure,
         stopping: watch::Sender::new(false),

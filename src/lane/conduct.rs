@@ -8,6 +8,7 @@ use super::monitor::Monitor;
 use super::observer::{Deed, Observer};
 use super::orders::{CommandBook, Errand};
 use super::service::Service;
+use super::snapshot::Lists;
 use super::threads::{
     self, CameraOrder, ChipOrder, GateOrder, INPUTS_WAITING, Message, Orders, Surroundings,
 };
@@ -15,7 +16,7 @@ use crate::devices::{Camera, ChipReader, Gate, MrzReader, Screen};
 use crate::document::Mrz;
 use crate::outbox::{CentralClient, LookupError, Outbox};
 use crate::passage::{Effect, GateState, Moment, Outcome, Passage, Picture};
-use crate::policy::{Limits, PassageId, Profile};
+use crate::policy::{Condition, Limits, PassageId, Profile, Response};
 use crate::record::wire::{LookupQuestion, PICTURE_BYTES_MOST};
 use crate::record::{CommandError, PictureLabel, SealedPicture, SealingPublicKey};
 use anyhow::Context;
@@ -70,6 +71,8 @@ pub struct Lane {
     pub monitor: Monitor,
     /// Officers' commands.
     pub orders: CommandBook,
+    /// What central's lists held when it was last reached.
+    pub lists: Lists,
     /// Commands for the passage under way.
     pub(super) errands: mpsc::Receiver<Errand>,
     /// The line to central beside records and look-ups.
@@ -314,7 +317,10 @@ impl Conduct {
         let mut nonce = [0; 16];
         let answerable = getrandom::fill(&mut nonce).is_ok();
         let patience_ms = self.lane.profile.limits.lookup_ms;
-        let patience = Duration::from_millis(patience_ms);
+        let fallback = self.fallback();
+        // The snapshot's answer must come before the passage gives up waiting.
+        let share = if fallback.is_some() { 3 } else { 4 };
+        let patience = Duration::from_millis(patience_ms / 4 * share);
         let question = LookupQuestion {
             passage: current.id.0.clone(),
             nonce: hex::encode(nonce),
@@ -343,10 +349,23 @@ impl Conduct {
             } else {
                 Err(LookupFailure::Unavailable)
             };
-            let message = Message::new(Some(number), Input::Central(answer), &faculties);
+            let input = match (answer, fallback) {
+                (Err(failure @ (LookupFailure::Unavailable | LookupFailure::Late)), Some(fallback)) => {
+                    fallback.answer(&question, failure)
+                }
+                (answer, _) => Input::Central(answer),
+            };
+            let message = Message::new(Some(number), input, &faculties);
             // A lane that is gone needs no answer.
             let _ = inputs.send(message).await;
         });
+    }
+
+    /// What answers when central does not, where the profile lets it.
+    fn fallback(&self) -> Option<Fallback> {
+        let profile = &self.lane.profile;
+        let allowed = profile.response(Condition::CentralUnreachable) <= Response::Snapshot;
+        allowed.then(|| Fallback { lists: self.lane.lists.clone(), hours_most: profile.snapshot.hours_most })
     }
 
     /// Seals the pictures, appends the outcome, tells the passage whether it is durable.
@@ -389,6 +408,24 @@ impl Conduct {
                 .iter()
                 .find(|film| film.sequence == sequence)
                 .map(|film| PortraitPicture { media: "image/jpeg".to_owned(), bytes: film.jpeg.clone() }),
+        }
+    }
+}
+
+/// The lists that the lane keeps, and how old they may be.
+struct Fallback {
+    lists: Lists,
+    hours_most: u32,
+}
+
+impl Fallback {
+    fn answer(&self, question: &LookupQuestion, failure: LookupFailure) -> Input {
+        match self.lists.answer(question, Timestamp::now().as_millisecond(), self.hours_most) {
+            Ok(answer) => Input::Snapshot(answer),
+            Err(error) => {
+                tracing::warn!(%error, "no answer without central");
+                Input::Central(Err(failure))
+            }
         }
     }
 }

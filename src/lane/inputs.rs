@@ -14,6 +14,7 @@ use crate::document::Mrz;
 use crate::face::{FaceEngine, Reference};
 use crate::passage::{DocumentFindings, Event, GateState, LaneCommand, LookupFindings};
 use crate::policy::Condition;
+use crate::record::SnapshotAnswer;
 use crate::record::wire::{ArrivalStatus, DocumentStatus, LookupAnswer, PermissionStatus, PersonStatus};
 use crate::trust::{self, Evidence};
 use image::RgbImage;
@@ -103,6 +104,8 @@ pub enum Input {
     GateLost,
     /// Central's word on the document.
     Central(Result<LookupAnswer, LookupFailure>),
+    /// What the lane's own snapshot of the lists says in place of central.
+    Snapshot(SnapshotAnswer),
     /// Whether the outcome is durable.
     Stored(bool),
     /// What of the lane is amiss.
@@ -145,6 +148,7 @@ pub fn understand(input: &Input, faculties: &Faculties) -> (Event, Option<Portra
         Input::Gate(state) => Event::Gate(*state),
         Input::GateLost => Event::GateLost,
         Input::Central(answer) => Event::LookedUp(looked_up(answer)),
+        Input::Snapshot(answer) => Event::LookedUp(looked_up_in_snapshot(answer)),
         Input::Stored(true) => Event::OutcomeStored,
         Input::Stored(false) => Event::OutcomeNotStored,
         Input::Conditions(conditions) => Event::Conditions(conditions.clone()),
@@ -293,6 +297,23 @@ fn looked_up(answer: &Result<LookupAnswer, LookupFailure>) -> LookupFindings {
         }
     };
     LookupFindings { checks }
+}
+
+/// The same from the lane's snapshot, each check with the date of the lists. Permissions to travel are not in it: where
+/// central asks for one, nothing can be said.
+fn looked_up_in_snapshot(answer: &SnapshotAnswer) -> LookupFindings {
+    let dated = Timestamp::from_millisecond(answer.issued).unwrap_or_default();
+    let permission = if answer.rules {
+        Check::undetermined(CheckId::TravelPermission, Reason::LookupUnavailable)
+    } else {
+        Check::not_supported(CheckId::TravelPermission, Reason::NoListInForce)
+    };
+    let checks = [document_check(&answer.document), person_check(&answer.person), permission];
+    let told = |check: Check| {
+        let said = check.detail.clone().map(|said| format!("; {said}")).unwrap_or_default();
+        check.with_detail(format!("by the lane's snapshot of {dated}{said}"))
+    };
+    LookupFindings { checks: checks.into_iter().map(told).collect() }
 }
 
 fn document_check(status: &DocumentStatus) -> Check {

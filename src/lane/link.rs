@@ -1,10 +1,11 @@
-//! The lane's line to central beside records and look-ups: fetches commands and tells how the lane is.
+//! The lane's line to central beside records and look-ups: fetches commands and lists, and tells how the lane is.
 //!
 //! Central is asked for commands by a call that waits; after a failure the lane waits, longer each time. How the
 //! lane is goes to central at each change, and now and then without one.
 
 use super::conditions::Conditions;
 use super::orders::CommandBook;
+use super::snapshot::{Lists, follow_lists};
 use crate::outbox::{BackOff, CallError, CentralClient, Outbox};
 use crate::record::{CommandReport, LaneState};
 use jiff::Timestamp;
@@ -37,6 +38,7 @@ pub(super) struct LinkParts {
     pub(super) orders: CommandBook,
     pub(super) conditions: Conditions,
     pub(super) outbox: Arc<Mutex<Outbox>>,
+    pub(super) lists: Lists,
 }
 
 /// The running line; it ends with its lane.
@@ -52,6 +54,7 @@ impl Link {
         let (whereabouts, seen) = watch::channel(Whereabouts::default());
         let mut tasks = JoinSet::new();
         tasks.spawn(fetch_commands(parts.central.clone(), parts.orders.clone()));
+        tasks.spawn(follow_lists(parts.lists.clone(), parts.central.clone()));
         tasks.spawn(tell_state(parts, seen));
         Link { _tasks: tasks, whereabouts }
     }

@@ -23,6 +23,7 @@ mod observer;
 mod orders;
 mod service;
 mod settings;
+mod snapshot;
 mod threads;
 mod trust_store;
 
@@ -35,4 +36,5 @@ pub use monitor::{DISK_LEAST, Monitor, free_bytes, plausible};
 pub use observer::*;
 pub use orders::CommandBook;
 pub use settings::*;
+pub use snapshot::{Lists, ListsError};
 pub use trust_store::*;

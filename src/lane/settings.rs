@@ -3,6 +3,7 @@
 use super::link::{Link, LinkParts};
 use super::monitor::{self, Surveyed};
 use super::orders::CommandBook;
+use super::snapshot::Lists;
 use super::trust_store::source_files;
 use super::{
     Conditions, Equipment, Faculties, Health, HealthSettings, Lane, Nobody, Tally, TrustFiles, TrustInUse,
@@ -269,7 +270,9 @@ impl Lane {
         let book = path.with_file_name("orders.json");
         let (orders, errands) = CommandBook::open(&book, name, kit.answers, conditions.clone())
             .with_context(|| format!("{}", book.display()))?;
+        let lists = Lists::open(path.with_file_name("lists"), kit.answers);
         let link = Link::start(LinkParts {
+            lists: lists.clone(),
             central: central.clone(),
             orders: orders.clone(),
             conditions: conditions.clone(),
@@ -288,6 +291,7 @@ impl Lane {
             tally: Tally::default(),
             monitor,
             orders,
+            lists,
             errands,
             link,
         };

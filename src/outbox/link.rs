@@ -1,13 +1,17 @@
 //! What a lane fetches from central and tells it beside records: commands, its state, lists and releases.
 
 use super::upload::{CallError, CentralClient};
-use crate::record::{CommandOrder, CommandReport, LaneState, POLL_MOST_MS, Signed};
+use crate::record::{
+    CONTENT_PIECE, CommandOrder, CommandReport, LaneState, POLL_MOST_MS, Signed, SnapshotHeader,
+};
 use ed25519_dalek::VerifyingKey;
 use reqwest::Method;
 use std::time::Duration;
 
 /// How long one call may take.
 const CALL_MOST: Duration = Duration::from_secs(30);
+/// Longest delta, bytes.
+const DELTA_MOST: usize = 8 << 20;
 
 impl CentralClient {
     /// The lane's name, as central knows it.
@@ -35,5 +39,30 @@ impl CentralClient {
     /// Says how the lane is.
     pub async fn put_state(&self, state: &LaneState) -> Result<(), CallError> {
         self.send(self.request(Method::PUT, "/v1/state").timeout(CALL_MOST).json(state)).await.map(drop)
+    }
+
+    /// The header of central's newest snapshot of the lists. Nothing is verified yet.
+    pub async fn lists_header(&self) -> Result<Option<Signed<SnapshotHeader>>, CallError> {
+        self.call(self.request(Method::GET, "/v1/lists").timeout(CALL_MOST)).await
+    }
+
+    /// What leads from one snapshot to another, by the SHA-256 of their bytes.
+    pub async fn lists_delta(&self, from: &str, to: &str) -> Result<Vec<u8>, CallError> {
+        let request = self.request(Method::GET, &format!("/v1/lists/{from}/{to}"));
+        self.send_within(request.timeout(CALL_MOST), DELTA_MOST).await
+    }
+
+    /// Bytes by their SHA-256, of at most so many. That they are those, the caller verifies.
+    pub async fn content(&self, sha256: &str, most: usize) -> Result<Vec<u8>, CallError> {
+        let mut bytes = Vec::new();
+        for piece in 0..=most / CONTENT_PIECE {
+            let request = self.request(Method::GET, &format!("/v1/contents/{sha256}/{piece}"));
+            let more = self.send_within(request.timeout(CALL_MOST), CONTENT_PIECE).await?;
+            bytes.extend_from_slice(&more);
+            if more.len() < CONTENT_PIECE {
+                return Ok(bytes);
+            }
+        }
+        Err(CallError::Answer(format!("longer than {most} bytes")))
     }
 }

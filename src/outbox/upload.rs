@@ -201,14 +201,23 @@ impl CentralClient {
 
     /// The body of a good answer; the refusal of any other.
     pub(super) async fn send(&self, request: RequestBuilder) -> Result<Vec<u8>, CallError> {
+        self.send_within(request, ANSWER_MOST).await
+    }
+
+    /// The same for an answer of at most so many bytes.
+    pub(super) async fn send_within(
+        &self,
+        request: RequestBuilder,
+        most: usize,
+    ) -> Result<Vec<u8>, CallError> {
         let unreachable = |error: reqwest::Error| CallError::Unreachable(whole_story(&error));
         let mut response = request.send().await.map_err(unreachable)?;
         let status = response.status();
         let retry_after = retry_after(response.headers());
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(unreachable)? {
-            if body.len().saturating_add(chunk.len()) > ANSWER_MOST {
-                return Err(CallError::Answer(format!("longer than {ANSWER_MOST} bytes")));
+            if body.len().saturating_add(chunk.len()) > most {
+                return Err(CallError::Answer(format!("longer than {most} bytes")));
             }
             body.extend_from_slice(&chunk);
         }

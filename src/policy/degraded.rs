@@ -39,6 +39,9 @@ pub enum Condition {
 pub enum Response {
     /// Travellers pass as ever; officers and engineers see it.
     Warn,
+    /// Only for [`Condition::CentralUnreachable`]: what the lane's dated snapshot of central's lists says counts in
+    /// place of central, as long as it is not older than the profile allows.
+    Snapshot,
     /// Documents are read and checked; every traveller goes to an officer.
     Refer,
     /// Nobody begins. Who has begun is brought to an end in order, and admitted by no means.
@@ -63,6 +66,7 @@ impl Condition {
     pub fn mildest(self) -> Response {
         match self {
             Condition::CertificateExpiring => Response::Warn,
+            Condition::CentralUnreachable => Response::Snapshot,
             // Without the date nothing that expires can be judged, and records would lie.
             Condition::ClockWrong | Condition::OutOfService => Response::Close,
             _ => Response::Refer,

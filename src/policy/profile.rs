@@ -37,7 +37,27 @@ pub struct Profile {
     /// What follows when something of the lane is amiss; read it by [`Profile::response`].
     #[serde(default)]
     pub degraded: BTreeMap<Condition, Response>,
+    /// How old the lane's snapshot of central's lists may be.
+    #[serde(default)]
+    pub snapshot: SnapshotRules,
 }
+
+/// The lists for the time without central.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SnapshotRules {
+    /// Greatest age, hours, 1 to [`SNAPSHOT_HOURS_MOST`].
+    pub hours_most: u32,
+}
+
+impl Default for SnapshotRules {
+    fn default() -> Self {
+        SnapshotRules { hours_most: 12 }
+    }
+}
+
+/// No snapshot of lists older than a week decides anything.
+pub const SNAPSHOT_HOURS_MOST: u32 = 168;
 
 /// Time limits of a passage, milliseconds.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -127,6 +147,7 @@ impl Profile {
             .or_else(|| self.degraded_fault())
             .or_else(|| self.face_fault())
             .or_else(|| self.limits.fault())
+            .or_else(|| self.snapshot_fault())
     }
 
     fn demand_fault(&self) -> Option<(String, String)> {
@@ -136,7 +157,19 @@ impl Profile {
         Some((format!("checks.{key}"), "cannot be less than mandatory at a gate".into()))
     }
 
+    fn snapshot_fault(&self) -> Option<(String, String)> {
+        let fine = (1..=SNAPSHOT_HOURS_MOST).contains(&self.snapshot.hours_most);
+        let what = || format!("must lie between 1 and {SNAPSHOT_HOURS_MOST} hours");
+        (!fine).then(|| ("snapshot.hours_most".into(), what()))
+    }
+
     fn degraded_fault(&self) -> Option<(String, String)> {
+        let central = |condition: &Condition| *condition == Condition::CentralUnreachable;
+        if let Some((id, _)) = self.degraded.iter().find(|(id, r)| **r == Response::Snapshot && !central(id))
+        {
+            let key = serde_json::to_value(id).ok()?.as_str()?.to_owned();
+            return Some((format!("degraded.{key}"), "only an unreachable central has a snapshot".into()));
+        }
         let (id, _) = self.degraded.iter().find(|(condition, response)| **response < condition.mildest())?;
         let named = |value: serde_json::Value| Some(value.as_str()?.to_owned());
         let key = named(serde_json::to_value(id).ok()?)?;

@@ -134,7 +134,11 @@ impl SnapshotKey {
     }
 
     /// HMAC-SHA-256 over a text, with what it is of before it, truncated.
-    pub(super) fn hash<const LENGTH: usize>(&self, of: u8, text: &str) -> Result<[u8; LENGTH], SnapshotError> {
+    pub(super) fn hash<const LENGTH: usize>(
+        &self,
+        of: u8,
+        text: &str,
+    ) -> Result<[u8; LENGTH], SnapshotError> {
         let whole = || -> Result<Vec<u8>, openssl::error::ErrorStack> {
             let mut signer = Signer::new(MessageDigest::sha256(), &self.key)?;
             signer.update(&[of])?;
@@ -240,7 +244,8 @@ impl Snapshot {
         let [flags] = reader.array()?;
         let in_force = InForce { persons: flags & 1 != 0, rules: flags & 2 != 0 };
         let (documents, persons) = (reader.documents()?, reader.persons()?);
-        let rising = documents.is_sorted_by(|a, b| hash_of(a) < hash_of(b)) && persons.is_sorted_by(|a, b| a < b);
+        let rising =
+            documents.is_sorted_by(|a, b| hash_of(a) < hash_of(b)) && persons.is_sorted_by(|a, b| a < b);
         if flags > 3 || !reader.0.is_empty() || !rising {
             return Err(SnapshotError::Form);
         }

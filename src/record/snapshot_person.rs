@@ -119,12 +119,18 @@ impl Snapshot {
     ///
     /// # Errors
     /// When the hash function fails.
-    pub fn person(&self, surname: &str, given_names: &str, born: Born) -> Result<PersonStatus, SnapshotError> {
+    pub fn person(
+        &self,
+        surname: &str,
+        given_names: &str,
+        born: Born,
+    ) -> Result<PersonStatus, SnapshotError> {
         if !self.in_force().persons {
             return Ok(PersonStatus::NotChecked);
         }
         let asked = words(surname, given_names, true);
-        let asked = asked.iter().map(|word| HashedWord::new(word, &self.key)).collect::<Result<Vec<_>, _>>()?;
+        let asked =
+            asked.iter().map(|word| HashedWord::new(word, &self.key)).collect::<Result<Vec<_>, _>>()?;
         if asked.is_empty() {
             return Ok(PersonStatus::Undetermined);
         }
@@ -137,7 +143,9 @@ impl Snapshot {
                 (score >= CANDIDATE_LEAST).then(|| candidate(score, &person))
             })
             .collect();
-        found.sort_by(|a, b| b.score.cmp(&a.score).then_with(|| (&a.list, &a.entry).cmp(&(&b.list, &b.entry))));
+        found.sort_by(|a, b| {
+            b.score.cmp(&a.score).then_with(|| (&a.list, &a.entry).cmp(&(&b.list, &b.entry)))
+        });
         found.truncate(CANDIDATES_MOST);
         Ok(if found.is_empty() { PersonStatus::Clear } else { PersonStatus::Candidates(found) })
     }
@@ -147,7 +155,12 @@ fn candidate(score: u16, person: &HashedPerson<'_>) -> PersonCandidate {
     let named = String::from_utf8_lossy(person.reference);
     let (list, entry) = named.split_once('/').unwrap_or(("", &named));
     let (list, entry) = (list.to_owned(), entry.to_owned());
-    PersonCandidate { list, entry, score, why: "names and date of birth alike, compared by their hashes".to_owned() }
+    PersonCandidate {
+        list,
+        entry,
+        score,
+        why: "names and date of birth alike, compared by their hashes".to_owned(),
+    }
 }
 
 /// As central weighs dates of birth.

@@ -9,6 +9,9 @@
 //! | `GET /v1/commands?wait_ms=N` | | when there are some, or after N ms: a list of [`super::Signed`] [`super::CommandOrder`] |
 //! | `POST /v1/commands/{id}` | [`super::CommandReport`] | 204 |
 //! | `PUT /v1/state` | [`super::LaneState`] | 204 |
+//! | `GET /v1/lists` | | the newest [`super::Signed`] [`super::SnapshotHeader`], or null |
+//! | `GET /v1/lists/{from}/{to}` | | [`super::Delta`] between two snapshots by their SHA-256 |
+//! | `GET /v1/contents/{sha256}/{piece}` | | at most [`super::CONTENT_PIECE`] bytes; the last piece is shorter |
 //! | `GET /v1/health` | | 204 |
 //!
 //! Every other status comes with a [`Refusal`]. Pictures go before the record that names them.

@@ -21,6 +21,7 @@ use crate::check::Reason;
 use crate::lane::{ChipTrace, Deed, Exchange, Film, Input, LookupFailure};
 use crate::passage::{Ending, GateState, LaneCommand, Moment};
 use crate::policy::{Condition, Profile};
+use crate::record::SnapshotAnswer;
 use crate::record::wire::LookupAnswer;
 use anyhow::{Context, bail};
 use jiff::Timestamp;
@@ -139,6 +140,7 @@ enum CentralLine {
     Answer(LookupAnswer),
     NoAnswer(LookupFailure),
     Command(LaneCommand),
+    Snapshot(SnapshotAnswer),
     Stored(bool),
 }
 
@@ -283,6 +285,7 @@ fn write_heard(files: &mut Files, frames: &Path, n: usize, at: Moment, heard: &H
         Input::GateLost => line(&mut files.gate, n, at, GateLine::Lost(true)),
         Input::Central(Ok(answer)) => line(&mut files.central, n, at, CentralLine::Answer(answer.clone())),
         Input::Central(Err(failure)) => line(&mut files.central, n, at, CentralLine::NoAnswer(*failure)),
+        Input::Snapshot(answer) => line(&mut files.central, n, at, CentralLine::Snapshot(answer.clone())),
         Input::Stored(stored) => line(&mut files.central, n, at, CentralLine::Stored(*stored)),
         Input::Conditions(conditions) => {
             line(&mut files.lane, n, at, LaneLine::Conditions(conditions.clone()))
@@ -326,6 +329,7 @@ fn read_heard(folder: &Path, heard: &mut Vec<Numbered>) -> anyhow::Result<()> {
             CentralLine::Answer(answer) => put(n, at, Input::Central(Ok(answer))),
             CentralLine::NoAnswer(failure) => put(n, at, Input::Central(Err(failure))),
             CentralLine::Stored(stored) => put(n, at, Input::Stored(stored)),
+            CentralLine::Snapshot(answer) => put(n, at, Input::Snapshot(answer)),
             CentralLine::Command(command) => put(n, at, Input::Command(command)),
         }
     }

@@ -130,7 +130,10 @@ impl Watch {
                 self.emergency_since |= self.exit_opened && state.emergency();
             }
             Event::GateLost => self.gate = None,
-            Event::Conditions(conditions) => self.sound = conditions.is_empty(),
+            Event::Conditions(conditions) => {
+                // Out of service is no fault: who has begun goes on.
+                self.sound = conditions.iter().all(|condition| *condition == Condition::OutOfService);
+            }
             Event::OutcomeStored if self.admission_handed_out => self.admission_stored = true,
             _ => {}
         }

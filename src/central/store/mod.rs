@@ -20,12 +20,14 @@ mod alarms;
 mod audit;
 mod cases;
 mod commands;
+mod contents;
 mod lanes;
 mod lists;
 mod postgres;
 mod records;
 mod reported;
 mod retention;
+mod snapshots;
 mod sql;
 mod sqlite;
 mod users;
@@ -39,6 +41,7 @@ pub use lists::{Approval, ENTRIES_AT_ONCE, Generation, ListKind, Listed, ListedE
 pub use postgres::PostgresSettings;
 pub use records::{Appended, PassageFilter, RecordKey, StoredPassage, VerifiedRecord};
 pub use retention::Deletion;
+pub use snapshots::{EntryInForce, StoredSnapshot};
 pub use users::{Role, Session, User};
 
 use sql::{Engine, Sql};

@@ -1,0 +1,160 @@
+//! Makes the snapshots of the lists that lanes keep for the time without a connection
+//! ([`crate::record::Snapshot`]).
+//!
+//! A new one is made when the lists in force or the documents that officers reported have changed, and the old one
+//! is dated anew now and then, so that its age says how long a lane has heard nothing. Any number of central
+//! processes may do this: one of them is the quickest.
+
+use super::lookup::ListedPerson;
+use super::serve::Shared;
+use super::store::{ListKind, Millis, Store, StoredSnapshot};
+use crate::document::names::document_key;
+use crate::record::{
+    Delta, HashedDocument, InForce, KEY_LENGTH, ReportKind, SNAPSHOT_MOST, Signed, Snapshot, SnapshotHeader,
+    SnapshotKey,
+};
+use anyhow::{Context, ensure};
+use sha2::{Digest, Sha256};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+/// How often it is looked whether lists have changed.
+const LOOK_EVERY: Duration = Duration::from_secs(5);
+/// A snapshot is dated anew so long after it was dated.
+const DATED_ANEW: Millis = 10 * 60_000;
+/// Entries that are read at once.
+const ENTRIES_AT_ONCE: usize = 5_000;
+/// Longest delta that is worth its way; beyond it the whole is fetched in pieces.
+const DELTA_MOST: usize = 4 << 20;
+/// Deltas that are held: lanes ask for the same few.
+const DELTAS_HELD: usize = 4;
+
+/// Deltas made lately, by the hashes of both snapshots; `None` where only the whole will do.
+#[derive(Default)]
+pub(super) struct Deltas(Mutex<Vec<((String, String), Option<Arc<Vec<u8>>>)>>);
+
+/// Keeps the newest snapshot right, until the service stops.
+pub(super) async fn keep_snapshot(shared: Arc<Shared>) {
+    let mut stopping = shared.stopping.subscribe();
+    loop {
+        if let Err(error) = shared.blocking(|shared| refresh(shared).map(drop)).await {
+            tracing::error!("making a snapshot of the lists: {error:#}");
+        }
+        if tokio::time::timeout(LOOK_EVERY, stopping.wait_for(|stop| *stop)).await.is_ok() {
+            return;
+        }
+    }
+}
+
+/// Makes a new snapshot where one is due; gives whether there is a new one.
+fn refresh(shared: &Shared) -> anyhow::Result<bool> {
+    let (store, now) = (&shared.store, shared.now());
+    let basis = store.lists_basis()?;
+    let before = store.newest_snapshot()?;
+    let same = before.as_ref().filter(|before| before.basis == basis);
+    if same.is_some_and(|same| (0..DATED_ANEW).contains(&(now - same.issued))) {
+        return Ok(false);
+    }
+    let generation = before.as_ref().map_or(1, |before| before.generation + 1);
+    let header = match same {
+        Some(same) => {
+            let said = same.signed.verify(&shared.answers.verifying_key())?;
+            SnapshotHeader { generation, issued: now, ..said }
+        }
+        None => {
+            let snapshot = build(store, &shared.answers.to_bytes())?;
+            let (documents, persons) = snapshot.counts();
+            let sha256 = store.put_content(&snapshot.encode())?;
+            // What changed while it was read is in the next one.
+            ensure!(store.lists_basis()? == basis, "the lists changed while they were read");
+            let (documents, persons) = (documents as u64, persons as u64);
+            SnapshotHeader { generation, issued: now, sha256, documents, persons }
+        }
+    };
+    let signed = Signed::sign(&header, &shared.answers)?;
+    let stored = StoredSnapshot { generation, issued: now, sha256: header.sha256, basis, signed };
+    Ok(store.add_snapshot(&stored)?)
+}
+
+/// The lists as they are in force now. The key comes from central's own, so that every process uses the same.
+fn build(store: &Store, secret: &[u8; 32]) -> anyhow::Result<Snapshot> {
+    let derived = Sha256::new().chain_update(b"egate key of snapshots 1\0").chain_update(secret).finalize();
+    let bytes: [u8; KEY_LENGTH] = *derived.as_slice().first_chunk().context("a digest is longer")?;
+    let key = SnapshotKey::new(bytes)?;
+    let kinds = store.kinds_in_force()?;
+    let in_force =
+        InForce { persons: kinds.contains(&ListKind::Persons), rules: kinds.contains(&ListKind::Rules) };
+    let documents = documents(store, &key)?;
+    let mut persons = Vec::new();
+    each(store, ListKind::Persons, |list, reference, body, _| {
+        let person: ListedPerson = serde_json::from_str(body)?;
+        let born = [person.born.year, person.born.month, person.born.day];
+        persons.push(key.person(&person.surname, &person.given_names, born, list, reference)?);
+        Ok(())
+    })?;
+    let snapshot = Snapshot::new(key, in_force, documents, persons);
+    let (documents, persons) = snapshot.counts();
+    ensure!(
+        documents.saturating_mul(9).saturating_add(persons.saturating_mul(300)) <= SNAPSHOT_MOST,
+        "{documents} documents and {persons} persons are more than a snapshot can hold"
+    );
+    Ok(snapshot)
+}
+
+fn documents(store: &Store, key: &SnapshotKey) -> anyhow::Result<Vec<HashedDocument>> {
+    let mut documents = Vec::new();
+    each(store, ListKind::Documents, |_, _, body, lookup| {
+        let listed: super::lookup::ListedDocument = serde_json::from_str(body)?;
+        documents.push(key.document(lookup, ReportKind::of_word(&listed.kind))?);
+        Ok(())
+    })?;
+    let mut after = (String::new(), String::new());
+    loop {
+        let some = store.reported_documents((&after.0, &after.1), ENTRIES_AT_ONCE)?;
+        for (state, number, kind) in &some {
+            documents.push(key.document(&document_key(state, number), ReportKind::of_word(kind))?);
+        }
+        match some.into_iter().last() {
+            Some((state, number, _)) => after = (state, number),
+            None => return Ok(documents),
+        }
+    }
+}
+
+/// Every entry of a kind in force: list, reference, body, first key.
+fn each(
+    store: &Store,
+    kind: ListKind,
+    mut act: impl FnMut(&str, &str, &str, &str) -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
+    let mut after = (String::new(), String::new());
+    loop {
+        let some = store.entries_in_force(kind, (&after.0, &after.1), ENTRIES_AT_ONCE)?;
+        for entry in &some {
+            act(&entry.list, &entry.reference, &entry.body, &entry.key)
+                .with_context(|| format!("entry {}/{}", entry.list, entry.reference))?;
+        }
+        match some.into_iter().last() {
+            Some(last) => after = (last.list, last.reference),
+            None => return Ok(()),
+        }
+    }
+}
+
+/// The way from one snapshot to another; `None` when one of them is not there any more or the whole is shorter.
+pub(super) fn delta(shared: &Shared, from: &str, to: &str) -> anyhow::Result<Option<Arc<Vec<u8>>>> {
+    let asked = (from.to_owned(), to.to_owned());
+    let held = || shared.deltas.0.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some((_, known)) = held().iter().find(|(names, _)| *names == asked) {
+        return Ok(known.clone());
+    }
+    let contents = (shared.store.content(from)?, shared.store.content(to)?);
+    let (Some(old), Some(new)) = contents else { return Ok(None) };
+    let made = Delta::between(&old, &new)?.filter(|delta| delta.len() <= DELTA_MOST).map(Arc::new);
+    let mut held = held();
+    if held.len() >= DELTAS_HELD {
+        held.remove(0);
+    }
+    held.push((asked, made.clone()));
+    Ok(made)
+}
