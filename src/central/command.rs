@@ -3,6 +3,7 @@
 use super::backup::{backup, restore};
 use super::list_command::{self, ListCommand};
 use super::order_command::{self, OrderCommand};
+use super::release_command::{self, ReleaseCommand};
 use super::store::Role;
 use super::{Central, CentralSettings, Office, enrol};
 use clap::{Args, Subcommand};
@@ -94,6 +95,9 @@ enum Preparation {
     /// Import, approve and show the lists that look-ups ask
     #[command(subcommand)]
     Lists(ListCommand),
+    /// Bring profile and trust to lanes, staged, and see what each lane runs
+    #[command(subcommand)]
+    Releases(ReleaseCommand),
     /// Give a lane a command: out of service, release to an officer; never the exit
     #[command(subcommand)]
     Command(OrderCommand),
@@ -141,6 +145,7 @@ pub fn serve(args: &CentralArgs) -> anyhow::Result<bool> {
         }
         Some(Preparation::Backup { config, out }) => backup(&CentralSettings::read(config)?, out)?,
         Some(Preparation::Restore { config, from }) => restore(&CentralSettings::read(config)?, from)?,
+        Some(Preparation::Releases(command)) => return release_command::run(command),
         Some(Preparation::Command(command)) => return order_command::run(command),
         Some(Preparation::Lists(command)) => return list_command::run(command),
         Some(Preparation::Report { config, state, number, kind }) => {

@@ -9,8 +9,8 @@ use crate::record::wire::{
     LookupAnswer, LookupQuestion, PICTURE_BYTES_MOST, RECORD_BYTES_MOST, RecordBatch, Refusal, RefusalCode,
 };
 use crate::record::{
-    CommandOrder, CommandReport, LANE_TEXT_MOST, LaneState, POLL_MOST_MS, Signed, SignedAnswer,
-    SnapshotHeader,
+    CommandOrder, CommandReport, LANE_TEXT_MOST, LaneState, POLL_MOST_MS, ReleaseManifest, RunningRelease,
+    Signed, SignedAnswer, SnapshotHeader,
 };
 use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{Path, Query, Request, State};
@@ -50,6 +50,7 @@ pub(super) fn router(shared: Arc<Shared>) -> Router {
         .route("/v1/lookups", post(post_lookup))
         .route("/v1/commands/{id}", post(post_command_report))
         .route("/v1/state", put(put_state))
+        .route("/v1/release", get(get_release).put(put_running))
         .route("/v1/lists", get(get_lists))
         .route("/v1/lists/{from}/{to}", get(get_lists_delta))
         .route("/v1/contents/{sha256}/{piece}", get(get_content))
@@ -276,6 +277,31 @@ async fn put_state(
     shared
         .blocking(move |shared| {
             if shared.store.lane_is(&lane.name, &state, shared.now())? {
+                shared.tell_consoles();
+            }
+            Ok(())
+        })
+        .await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+async fn get_release(
+    State(shared): State<Arc<Shared>>,
+    Extension(lane): Extension<Lane>,
+) -> Result<Json<Option<Signed<ReleaseManifest>>>, ApiError> {
+    let release = shared.blocking(move |shared| Ok(shared.store.release_for(&lane.name)?)).await?;
+    Ok(Json(release.map(|release| release.signed)))
+}
+
+async fn put_running(
+    State(shared): State<Arc<Shared>>,
+    Extension(lane): Extension<Lane>,
+    body: Body,
+) -> Result<StatusCode, ApiError> {
+    let running: RunningRelease = json_body(body, LOOKUP_BODY_MOST).await?;
+    shared
+        .blocking(move |shared| {
+            if shared.store.lane_runs(&lane.name, &running, shared.now())? {
                 shared.tell_consoles();
             }
             Ok(())

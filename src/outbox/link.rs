@@ -2,7 +2,8 @@
 
 use super::upload::{CallError, CentralClient};
 use crate::record::{
-    CONTENT_PIECE, CommandOrder, CommandReport, LaneState, POLL_MOST_MS, Signed, SnapshotHeader,
+    CONTENT_PIECE, CommandOrder, CommandReport, LaneState, POLL_MOST_MS, ReleaseManifest, RunningRelease,
+    Signed, SnapshotHeader,
 };
 use ed25519_dalek::VerifyingKey;
 use reqwest::Method;
@@ -10,6 +11,8 @@ use std::time::Duration;
 
 /// How long one call may take.
 const CALL_MOST: Duration = Duration::from_secs(30);
+/// Longest manifest of a release, bytes.
+const MANIFEST_MOST: usize = 1 << 20;
 /// Longest delta, bytes.
 const DELTA_MOST: usize = 8 << 20;
 
@@ -64,5 +67,17 @@ impl CentralClient {
             }
         }
         Err(CallError::Answer(format!("longer than {most} bytes")))
+    }
+
+    /// The manifest of the release that this lane is to run. Nothing is verified yet.
+    pub async fn release(&self) -> Result<Option<Signed<ReleaseManifest>>, CallError> {
+        let body =
+            self.send_within(self.request(Method::GET, "/v1/release").timeout(CALL_MOST), MANIFEST_MOST);
+        serde_json::from_slice(&body.await?).map_err(|error| CallError::Answer(error.to_string()))
+    }
+
+    /// Says what the lane runs.
+    pub async fn put_running(&self, running: &RunningRelease) -> Result<(), CallError> {
+        self.send(self.request(Method::PUT, "/v1/release").timeout(CALL_MOST).json(running)).await.map(drop)
     }
 }

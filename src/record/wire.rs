@@ -9,6 +9,8 @@
 //! | `GET /v1/commands?wait_ms=N` | | when there are some, or after N ms: a list of [`super::Signed`] [`super::CommandOrder`] |
 //! | `POST /v1/commands/{id}` | [`super::CommandReport`] | 204 |
 //! | `PUT /v1/state` | [`super::LaneState`] | 204 |
+//! | `GET /v1/release` | | the [`super::Signed`] [`super::ReleaseManifest`] that the lane is to run, or null |
+//! | `PUT /v1/release` | [`super::RunningRelease`] | 204 |
 //! | `GET /v1/lists` | | the newest [`super::Signed`] [`super::SnapshotHeader`], or null |
 //! | `GET /v1/lists/{from}/{to}` | | [`super::Delta`] between two snapshots by their SHA-256 |
 //! | `GET /v1/contents/{sha256}/{piece}` | | at most [`super::CONTENT_PIECE`] bytes; the last piece is shorter |
