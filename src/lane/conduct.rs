@@ -51,8 +51,10 @@ pub struct Equipment {
 pub struct Lane {
     /// Name, as in its client certificate.
     pub name: String,
-    /// What is asked for.
+    /// What is asked for, in the passage under way.
     pub profile: Arc<Profile>,
+    /// What is asked for from the next passage on.
+    pub profiles: watch::Sender<Arc<Profile>>,
     /// Models and trust.
     pub faculties: Arc<Faculties>,
     /// Durable queue.
@@ -165,6 +167,7 @@ impl Conduct {
     }
 
     fn begin(&mut self, number: u64) -> Current {
+        self.lane.profile = self.lane.profiles.borrow().clone();
         let started = Timestamp::now();
         let id = PassageId(format!("{}-{}-{number}", self.lane.name, started.as_millisecond()));
         let now = self.now();

@@ -22,6 +22,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::net::TcpListener;
+use tokio::sync::watch;
 
 /// Health in the lane's settings.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -72,7 +73,7 @@ pub struct Health {
     /// What of the lane is amiss.
     pub conditions: Conditions,
     /// By which it is judged.
-    pub profile: Arc<Profile>,
+    pub profile: watch::Receiver<Arc<Profile>>,
     /// The durable queue.
     pub outbox: Arc<Mutex<Outbox>>,
     /// Passages since the start.
@@ -103,7 +104,7 @@ impl Health {
 
     /// Whether travellers can begin, as far as the lane's own conditions go.
     fn open(&self, board: &Board) -> bool {
-        let standing = board.conditions().map(|conditions| standing(&self.profile, &conditions));
+        let standing = board.conditions().map(|conditions| standing(&self.profile.borrow(), &conditions));
         standing.is_some_and(|standing| standing.closed.is_empty())
     }
 }
@@ -185,7 +186,7 @@ mod tests {
         let outbox = Outbox::open(&folder.path().join("outbox"), "lane-1", key, 1 << 30).unwrap();
         let health = Health {
             conditions: Conditions::default(),
-            profile: Arc::default(),
+            profile: watch::channel(Arc::default()).1,
             outbox: Arc::new(Mutex::new(outbox)),
             tally: Tally::default(),
         };
@@ -214,7 +215,7 @@ mod tests {
         let outbox = Outbox::open(&folder.path().join("outbox"), "lane-1", key, 1 << 30).unwrap();
         let health = Health {
             conditions: Conditions::default(),
-            profile: Arc::default(),
+            profile: watch::channel(Arc::default()).1,
             outbox: Arc::new(Mutex::new(outbox)),
             tally: Tally::default(),
         };

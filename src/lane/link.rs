@@ -44,7 +44,7 @@ pub(super) struct LinkParts {
 /// The running line; it ends with its lane.
 pub struct Link {
     /// Ends its tasks when dropped.
-    _tasks: JoinSet<()>,
+    tasks: JoinSet<()>,
     whereabouts: watch::Sender<Whereabouts>,
 }
 
@@ -56,7 +56,12 @@ impl Link {
         tasks.spawn(fetch_commands(parts.central.clone(), parts.orders.clone()));
         tasks.spawn(follow_lists(parts.lists.clone(), parts.central.clone()));
         tasks.spawn(tell_state(parts, seen));
-        Link { _tasks: tasks, whereabouts }
+        Link { tasks, whereabouts }
+    }
+
+    /// One more task of the line.
+    pub(super) fn add(&mut self, task: impl Future<Output = ()> + Send + 'static) {
+        self.tasks.spawn(task);
     }
 
     /// The passage is there now.

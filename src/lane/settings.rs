@@ -6,8 +6,8 @@ use super::orders::CommandBook;
 use super::snapshot::Lists;
 use super::trust_store::source_files;
 use super::{
-    Conditions, Equipment, Faculties, Health, HealthSettings, Lane, Nobody, Tally, TrustFiles, TrustInUse,
-    TrustKeeper, follow_trust, run, trust_store,
+    Conditions, Equipment, Faculties, Health, HealthSettings, Lane, Nobody, ReleaseKeeper, Tally, TrustFiles,
+    TrustInUse, TrustKeeper, follow_trust, run, trust_store,
 };
 use crate::devices::camera::CameraSettings;
 use crate::devices::chip_reader::PcscReader;
@@ -172,9 +172,15 @@ pub fn folder_files(folder: &Path) -> anyhow::Result<TrustFiles> {
 /// When the settings are wrong or a part that must be there is not.
 pub fn serve(args: &LaneArgs) -> anyhow::Result<bool> {
     let settings = LaneSettings::read(&args.config)?;
-    let profile = settings.read_profile()?;
     let kit = settings.read_kit()?;
-    let mut keeper = TrustKeeper::new(&settings.trust, settings.outbox.with_file_name("trust"));
+    let releases = ReleaseKeeper::start(settings.outbox.with_file_name("releases"), kit.answers)?;
+    let released = releases.running();
+    let profile = match released.and_then(|release| release.profile.clone()) {
+        Some(profile) => profile,
+        None => settings.read_profile()?,
+    };
+    let source = released.and_then(|release| release.trust.clone()).unwrap_or_else(|| settings.trust.clone());
+    let mut keeper = TrustKeeper::new(&source, settings.outbox.with_file_name("trust"));
     let trust = keeper.start(Timestamp::now())?;
     let faculties = Faculties::with_trust(&settings.var, &settings.inference, trust)?;
     let runtime = tokio::runtime::Runtime::new()?;
@@ -190,15 +196,18 @@ pub fn serve(args: &LaneArgs) -> anyhow::Result<bool> {
             screen: Arc::new(screen),
         };
         let central = Connection { url: &settings.central, kit, back_off: BackOff::default() };
-        let (lane, uploader) = Lane::connect(&settings.name, profile, faculties, &settings.outbox, central)?;
+        let (mut lane, uploader) =
+            Lane::connect(&settings.name, profile, faculties, &settings.outbox, central)?;
         let health = Health {
             conditions: lane.conditions.clone(),
-            profile: lane.profile.clone(),
+            profile: lane.profiles.subscribe(),
             outbox: lane.outbox.clone(),
             tally: lane.tally.clone(),
         };
         eprintln!("health: http://{}/healthz", health.serve(&settings.health).await?);
-        tokio::spawn(follow_trust(keeper, lane.faculties.clone()));
+        let (sources, moved) = watch::channel(source);
+        lane.follow_releases(releases, sources);
+        tokio::spawn(follow_trust(keeper, moved, lane.faculties.clone()));
         let (stop, stopped) = watch::channel(false);
         let mut lane = tokio::spawn(run(lane, equipment, Box::new(Nobody), stopped));
         tokio::select! {
@@ -257,7 +266,7 @@ impl Lane {
         let central = client(url, &kit)?;
         let path = outbox.to_owned();
         let outbox = Arc::new(Mutex::new(Outbox::open(outbox, name, kit.record_key, OUTBOX_BYTES_MOST)?));
-        let faculties = Arc::new(faculties);
+        let (faculties, profile) = (Arc::new(faculties), Arc::new(profile));
         let conditions = Conditions::default();
         let surveyed = Surveyed {
             outbox_path: path.clone(),
@@ -281,7 +290,8 @@ impl Lane {
         let uploader = Uploader::start(central.clone(), outbox.clone(), back_off);
         let lane = Lane {
             name: name.to_owned(),
-            profile: Arc::new(profile),
+            profile: profile.clone(),
+            profiles: watch::Sender::new(profile),
             faculties,
             outbox,
             appended: uploader.wake(),

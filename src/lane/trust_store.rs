@@ -30,6 +30,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
+use tokio::sync::watch;
 
 /// Bytes of one file of trust at most; the PKD's greatest LDIF has about 80 MB.
 pub(super) const FILE_MOST: u64 = 160 << 20;
@@ -293,10 +294,24 @@ impl TrustKeeper {
     }
 }
 
-/// Lets a running lane take what is new in the source, until it is dropped.
-pub async fn follow_trust(mut keeper: TrustKeeper, faculties: Arc<Faculties>) {
+/// Lets a running lane take what is new in the source, until it is dropped. `sources` says when another folder is the
+/// source: that of a release.
+pub async fn follow_trust(
+    mut keeper: TrustKeeper,
+    mut sources: watch::Receiver<PathBuf>,
+    faculties: Arc<Faculties>,
+) {
     loop {
-        tokio::time::sleep(LOOK_EVERY).await;
+        // Nobody names sources any more: an end that never comes.
+        let moved = async {
+            if sources.changed().await.is_err() {
+                std::future::pending::<()>().await;
+            }
+        };
+        tokio::select! {
+            () = tokio::time::sleep(LOOK_EVERY) => {}
+            () = moved => keeper.source = sources.borrow_and_update().clone(),
+        }
         let looked = tokio::task::spawn_blocking(move || {
             let found = keeper.reload(Timestamp::now());
             (keeper, found)

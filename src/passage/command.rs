@@ -80,8 +80,7 @@ impl Passage {
             (State::Reading(_), LaneCommand::ReopenEntry) => Err("nobody is inside yet"),
             (State::Ready(_), LaneCommand::ReopenEntry) => {
                 // Somebody stayed behind when the passage before ended.
-                let inside = gate.is_some_and(|gate| gate.cabin.is_some_and(|persons| persons > 0));
-                if inside { Ok(()) } else { Err("nobody is seen inside") }
+                if somebody_inside(&self.journey) { Ok(()) } else { Err("nobody is seen inside") }
             }
             (State::Ready(_), LaneCommand::ReleaseToOfficer) if !self.journey.has_begun() => {
                 Err("nobody has begun")
@@ -89,6 +88,11 @@ impl Passage {
             _ => Ok(()),
         }
     }
+}
+
+/// Whether the sensors see somebody in the cabin.
+pub(super) fn somebody_inside(journey: &Journey) -> bool {
+    journey.gate.is_some_and(|gate| gate.cabin.is_some_and(|persons| persons > 0))
 }
 
 /// Opens the entrance for who is inside, never beside an exit that is not locked.

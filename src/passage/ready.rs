@@ -64,7 +64,7 @@ impl Ready {
                 }
             }
             // For who stayed behind when the passage before ended.
-            Event::Command(LaneCommand::ReopenEntry) => {
+            Event::Command(LaneCommand::ReopenEntry) if command::somebody_inside(journey) => {
                 self.tidied = false;
                 command::open_entry(journey);
             }

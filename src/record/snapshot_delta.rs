@@ -196,7 +196,7 @@ mod tests {
     #[test]
     fn names_are_found_however_they_are_written_and_nobody_else() {
         let born = [Some(74), Some(8), Some(12)];
-        let people = [("MUELLER", "YUSUF ALI"), ("ERIKSSON", "ANNA MARIA")];
+        let people = [("MUELLER", "MOHAMMED ALI"), ("ERIKSSON", "ANNA MARIA")];
         let people = people.map(|(surname, given)| (surname.to_owned(), given.to_owned(), born));
         let snapshot = of(&BTreeMap::new(), &people);
         let found = |surname: &str, given: &str, born| match snapshot.person(surname, given, born).unwrap() {
@@ -204,7 +204,7 @@ mod tests {
             PersonStatus::Clear => Vec::new(),
             other => panic!("{other:?}"),
         };
-        assert_eq!(found("MULLER", "JUSUF ALI", born), ["0"], "another transliteration");
+        assert_eq!(found("MULLER", "MUHAMAD ALI", born), ["0"], "another transliteration");
         assert_eq!(found("ERIKSSON", "ANNA", born), ["1"], "a name left out");
         assert_eq!(found("ERIKSON", "A MARIA", [Some(74), None, None]), ["1"], "an initial, a partial date");
         assert!(found("ERIKSSON", "ANNA MARIA", [Some(80), Some(8), Some(12)]).is_empty(), "another birth");
