@@ -8,3 +8,4 @@ mod desk;
 mod honest;
 mod interrupted;
 mod referred;
+mod snapshot;
