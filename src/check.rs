@@ -225,6 +225,9 @@ reasons! {
     WrongWay = 4004, "Somebody entered by the exit.";
     OfficerCalled = 4005, "The traveller asked for an officer.";
     ReleasedToOfficer = 4006, "An officer took the traveller over.";
+    DocumentLeft = 4011, "The traveller left the document on the reader.";
+    DocumentSwapped = 4012, "Another document was laid on the reader in the middle of the passage.";
+    ObjectLeft = 4013, "Something was left in the cabin.";
     // 50xx: the lane itself
     GateLost = 5001, "The connection to the gate was lost.";
     GateFault = 5002, "The gate reports a fault.";

@@ -61,6 +61,10 @@ enum Workbench {
     /// Morphs of two faces, to learn how the gate fares against them
     #[command(arg_required_else_help = true)]
     Morph(workbench::morph::MorphArgs),
+    /// Many passages at full speed with random faults: none stuck, none lost, memory flat
+    #[cfg(feature = "issuer")]
+    #[command(after_help = "Example:\n  egate workbench soak --passages 1000 --lanes 4 --faults --seed 7")]
+    Soak(workbench::soak::SoakArgs),
 }
 
 #[derive(Subcommand)]
@@ -88,9 +92,7 @@ enum Inspect {
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    let filter = tracing_subscriber::EnvFilter::try_from_env("EGATE_LOG")
-        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("error"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    log(matches!(cli.command, Command::Lane(_) | Command::Central(_)));
     match run(cli.command) {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::from(1),
@@ -98,6 +100,19 @@ fn main() -> ExitCode {
             eprintln!("egate: {error:#}");
             ExitCode::from(if wrong_call(&error) { 2 } else { 1 })
         }
+    }
+}
+
+/// Log to standard error: what `EGATE_LOG` names (else notes of a service, errors of everything else), one JSON object
+/// a line where `EGATE_LOG_FORMAT` is `json`.
+fn log(service: bool) {
+    let usual = if service { "error,egate=info" } else { "error" };
+    let filter = tracing_subscriber::EnvFilter::try_from_env("EGATE_LOG")
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(usual));
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    match std::env::var("EGATE_LOG_FORMAT").as_deref() {
+        Ok("json") => log.json().flatten_event(true).init(),
+        _ => log.init(),
     }
 }
 
@@ -122,6 +137,8 @@ fn run(command: Command) -> anyhow::Result<bool> {
         Command::Replay(args) => workbench::replay::run(&args),
         Command::Evaluate(args) => workbench::evaluate::run(args),
         Command::Workbench(Workbench::Morph(args)) => workbench::morph::run(&args),
+        #[cfg(feature = "issuer")]
+        Command::Workbench(Workbench::Soak(args)) => workbench::soak::run(&args),
         Command::Models(args) => workbench::models::run(&args),
         #[cfg(feature = "issuer")]
         Command::Issue(args) => workbench::issue::run(args),

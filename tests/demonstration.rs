@@ -16,7 +16,7 @@ fn said(output: &Output) -> String {
 }
 
 /// Passages that the demonstration has.
-const PASSAGES: usize = 14;
+const PASSAGES: usize = 17;
 
 fn fixtures(folder: &Path) -> Vec<PathBuf> {
     let mut found: Vec<PathBuf> = std::fs::read_dir(folder).unwrap().map(|e| e.unwrap().path()).collect();

@@ -394,3 +394,28 @@ fn set_up_mends_what_is_damaged_and_leaves_alone_what_is_right() {
     let done = std::process::Command::new("python3").arg("setup/test_fetch.py").output().unwrap();
     assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
 }
+
+#[test]
+fn without_a_liveness_network_faces_are_found_and_none_of_them_serves() {
+    if engine().is_none() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    for entry in std::fs::read_dir("var/models").unwrap() {
+        let path = entry.unwrap().path();
+        if path.file_name().unwrap() != "fr_liveness.onnx" {
+            std::fs::copy(&path, folder.path().join(path.file_name().unwrap())).unwrap();
+        }
+    }
+    for entry in Manifest::shipped().unwrap().models() {
+        if entry.optional {
+            let _ = std::fs::remove_file(folder.path().join(&entry.file));
+        }
+    }
+    let mut engine = ModelSet::load(folder.path(), &library()).unwrap();
+    assert_eq!(engine.liveness_networks(), 0);
+    let fusion = fused(&mut engine, Scene::Living, "obama3.jpg", "biden.jpg");
+    assert_eq!((fusion.serving(), fusion.attack()), (0, None));
+    let (result, _) = check(&fusion, CheckId::Liveness);
+    assert_eq!(result, CheckResult::Undetermined);
+}

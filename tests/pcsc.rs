@@ -1,28 +1,22 @@
 //! A whole passport read through the real PC/SC service: lane's driver, pcscd, virtual reader, software
 //! passport.
-//!
-//! pcscd is one for a machine and its virtual reader listens on all addresses, so that the test runs
-//! itself again in mount, network and process namespaces of its own. Where these, pcscd or the virtual
-//! reader are not to be had, it says so and passes.
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 mod card_kit;
+#[path = "common/pcscd.rs"]
+mod pcscd;
 
 use card_kit::{
     AES_128, AES_256, DH_GENERIC, DH_INTEGRATED, ECDH_CHIP_AUTHENTICATION, ECDH_GENERIC, ECDH_INTEGRATED,
     KEY, Offers, StaticKey, TRIPLE_DES, atr_info, files, key_on, rsa,
 };
 use egate::chip::{AccessKey, ChipRandom, ChipReading, ChipSession, FileId, Proof, ReadingPlan};
-use egate::devices::card::vpcd::{PORT, VirtualCard};
 use egate::devices::card::{Digest, Oddity, SoftwarePassport};
 use egate::devices::{CardFault, ChipReader, PcscReader, read_chip};
-use std::net::Ipv4Addr;
-use std::process::{Child, Command, Stdio};
-use std::thread;
+use pcscd::{Service, in_own_namespace, put_down_soon};
 use std::time::{Duration, Instant};
 
-const INSIDE: &str = "EGATE_TEST_IN_OWN_NAMESPACE";
 /// Bytes of a portrait as large as real ones.
 const PORTRAIT: usize = 20_000;
 /// Long for any machine; nothing here waits for it to pass.
@@ -36,73 +30,6 @@ fn a_passport_is_read_through_pcscd_and_comes_and_goes() {
 #[test]
 fn a_sample_of_the_matrix_is_read_through_pcscd_in_short_and_extended_length() {
     in_own_namespace("a_sample_of_the_matrix_is_read_through_pcscd_in_short_and_extended_length", sample);
-}
-
-/// Runs the test of this name once more where it has pcscd's sockets and ports to itself, and there what it
-/// is to do.
-fn in_own_namespace(name: &str, inside: fn()) {
-    if std::env::var_os(INSIDE).is_some() {
-        return inside();
-    }
-    if let Some(why) = missing() {
-        eprintln!("SKIPPED: reading through pcscd: {why}");
-        return;
-    }
-    let this = std::env::current_exe().unwrap();
-    let status = own_namespace()
-        .arg(r#"mount -t tmpfs none /run && ip link set lo up && exec "$@""#)
-        .args(["sh".as_ref(), this.as_os_str()])
-        .args(["--exact", name, "--nocapture"])
-        .env(INSIDE, "1")
-        .status()
-        .unwrap();
-    assert!(status.success(), "in its own namespace the test ended with {status}");
-}
-
-/// A shell in namespaces of its own, all of whose processes end with it.
-fn own_namespace() -> Command {
-    let mut command = Command::new("unshare");
-    command.args(["--map-root-user", "--mount", "--net", "--pid", "--fork", "--kill-child", "sh", "-c"]);
-    command
-}
-
-fn missing() -> Option<String> {
-    let driver = ["/usr/lib/pcsc/drivers/serial/libifdvpcd.so", "/etc/reader.conf.d/vpcd"];
-    if !driver.iter().all(|file| std::path::Path::new(file).exists()) {
-        return Some("the virtual reader (vsmartcard-vpcd) is not installed".to_owned());
-    }
-    if pcscd("--version").stdout(Stdio::null()).status().is_err() {
-        return Some("pcscd is not installed".to_owned());
-    }
-    let tried = own_namespace().arg("mount -t tmpfs none /run && ip link set lo up").output();
-    match tried {
-        Ok(output) if output.status.success() => None,
-        Ok(output) => Some(String::from_utf8_lossy(&output.stderr).trim().to_owned()),
-        Err(error) => Some(format!("unshare: {error}")),
-    }
-}
-
-fn pcscd(argument: &str) -> Command {
-    let mut command = Command::new("/usr/sbin/pcscd");
-    command.arg(argument);
-    command
-}
-
-/// The service, which ends with this.
-struct Service(Child);
-
-impl Service {
-    fn start() -> Service {
-        let child = pcscd("--foreground").stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-        Service(child)
-    }
-}
-
-impl Drop for Service {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
 }
 
 fn comes_and_goes() {
@@ -174,21 +101,6 @@ fn sample() {
         drop(on_the_reader.join().unwrap());
         assert!(reader.wait_for_removal(PATIENCE).unwrap());
     }
-}
-
-/// Puts a passport on the virtual reader as soon as that listens.
-fn put_down_soon(
-    passport: impl Fn() -> SoftwarePassport + Send + 'static,
-) -> thread::JoinHandle<VirtualCard> {
-    thread::spawn(move || {
-        for _ in 0..100 {
-            match VirtualCard::insert(passport(), (Ipv4Addr::LOCALHOST, PORT)) {
-                Ok(card) => return card,
-                Err(_) => thread::sleep(Duration::from_millis(100)),
-            }
-        }
-        panic!("the virtual reader does not listen");
-    })
 }
 
 fn plain() -> SoftwarePassport {

@@ -2,8 +2,8 @@
 //! habits on the way.
 
 use super::apdu::{Command, Status, split_answer};
-use super::card_limits::CardLimits;
 use super::error::ChipError;
+use super::files::AtrInfo;
 use super::mailbox::Mailbox;
 use super::secure_messaging::{Answer, SecureMessaging, SecureMessagingError};
 
@@ -25,7 +25,7 @@ pub(super) struct Habits {
     pub past_end: bool,
     /// Most bytes that the chip gives in one read, once it has refused more.
     read_limit: usize,
-    limits: CardLimits,
+    limits: AtrInfo,
 }
 
 /// The way to the chip.
@@ -44,13 +44,13 @@ impl Link {
             short_identifiers: !cautious,
             past_end: !cautious,
             read_limit: usize::MAX,
-            limits: CardLimits::default(),
+            limits: AtrInfo::default(),
         };
         Link { mailbox, secure: None, confirmed: true, habits }
     }
 
     /// The chip says what it takes and gives.
-    pub(super) fn set_limits(&mut self, limits: CardLimits) {
+    pub(super) fn set_limits(&mut self, limits: AtrInfo) {
         self.habits.limits = limits;
     }
 
@@ -74,7 +74,7 @@ impl Link {
 
     /// Most bytes to ask for in one read.
     pub(super) fn read_size(&self) -> usize {
-        let largest = match (&self.secure, self.habits.limits.answer) {
+        let largest = match (&self.secure, self.habits.limits.largest_answer()) {
             (Some(secure), Some(answer)) => secure.largest_answer(answer),
             (Some(secure), None) => secure.largest_short(),
             (None, Some(answer)) => answer.saturating_sub(2),
@@ -98,7 +98,7 @@ impl Link {
     pub(super) async fn transmit(&mut self, command: &Command) -> Result<Answer, ChipError> {
         let room = self.secure.as_ref().map_or(SHORT - 1, SecureMessaging::largest_short);
         let limits = self.habits.limits;
-        if command.data.len() <= room || limits.answer.is_some() || !limits.chaining {
+        if command.data.len() <= room || limits.largest_answer().is_some() || !limits.command_chaining {
             return self.transmit_whole(command).await;
         }
         let mut parts = command.data.chunks(room).peekable();

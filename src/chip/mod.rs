@@ -25,7 +25,6 @@
 mod access;
 mod apdu;
 mod authenticity;
-mod card_limits;
 mod crypto;
 mod error;
 pub mod files;

@@ -2,7 +2,7 @@
 
 use super::error::ChipError;
 use super::mailbox::{Mailbox, Wish};
-use super::plan::{AccessKey, ChipReading, ReadingPlan};
+use super::plan::{AccessKey, ChipReading, FileId, ReadingPlan};
 use super::random::{ChipRandom, RandomBytes};
 use super::visit::{Progress, run};
 use std::future::Future;
@@ -102,6 +102,11 @@ impl ChipSession {
     /// that a session reads.
     pub fn so_far(&self) -> ChipReading {
         self.progress.reading().clone()
+    }
+
+    /// Whether this file is among what was read so far.
+    pub fn has_read(&self, file: FileId) -> bool {
+        self.progress.reading().files.contains_key(&file)
     }
 
     /// Exchanges so far.

@@ -8,8 +8,8 @@
 use super::access::{self, MappingData, Offer};
 use super::apdu::Command;
 use super::authenticity::{ChipAuthentication, active_authentication, chip_authentication, mapping_proof};
-use super::card_limits::CardLimits;
 use super::error::ChipError;
+use super::files::parse_atr_info;
 use super::link::{Link, REFUSED};
 use super::listed_groups::listed_groups;
 use super::mailbox::Mailbox;
@@ -131,7 +131,8 @@ impl Visit {
         // What files outside the application say of habits is no rule for those inside.
         link.habits.short_identifiers = short_identifiers;
         if let Some(file) = self.progress.file(FileId::AtrInfo) {
-            link.set_limits(CardLimits::parse(&file));
+            // What is broken promises nothing.
+            link.set_limits(parse_atr_info(&file).unwrap_or_default());
         }
         let offered = self.progress.file(FileId::CardAccess);
         Ok(offered

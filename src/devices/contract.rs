@@ -36,6 +36,13 @@ pub enum CardFault {
 }
 
 /// A chip reader.
+///
+/// **Gives** a conversation with the chip that lies in its field: one command, one answer, in order, none repeated.
+/// **Order**: a card that was taken away is gone for good, also when it, or another, lies there again at once; what lay
+/// there before the reader was asked is found. **Time**: the waits return within `patience`, at once when it is so
+/// already, and sleep in between; an answer takes at most the reader's own limit. **Faults**: [`CardFault::Removed`]
+/// when the chip left the field, [`CardFault::Reader`] when reader or service are gone; both may come back at any time
+/// (hot-plug, restart of the service) and are found again by asking again.
 pub trait ChipReader: Send {
     /// Waits for a chip, at most `patience`; `None` when none came.
     ///
@@ -101,8 +108,8 @@ pub struct Frame {
 /// A camera.
 ///
 /// **Gives** upright RGB pictures with the time at which they were taken. **Order**: sequence and capture time rise
-/// with every frame; whoever is slow misses frames. **Time**: returns within `patience`; no frame is given twice, none
-/// queue up, and none is older than half a second. **Damaged** pictures are passed over. A camera that broke off is
+/// with every frame; whoever is slow misses frames. **Time**: returns within `patience`; no frame is given twice, not even
+/// when the camera sends it again, none queue up, and none is older than half a second. **Damaged** pictures are passed over. A camera that broke off is
 /// found again by itself while it is asked.
 pub trait Camera: Send {
     /// Waits for a frame newer than any given before, at most `patience`.
@@ -212,6 +219,10 @@ impl GateFault {
 }
 
 /// The traveller's screen.
+///
+/// **Gives** one instruction at a time; the last one counts, and one that nobody saw is not made up for. **Time**: no
+/// call waits for whoever looks. **Faults**: none to the lane; a page that does not hear the lane says by itself, within
+/// two seconds, to wait for an officer.
 pub trait Screen: Send + Sync {
     /// Shows one instruction in place of the one before. Never waits.
     fn show(&self, prompt: Prompt);

@@ -171,8 +171,13 @@ impl Loader<'_> {
     }
 
     /// The largest set of liveness networks that the manifest knows and that is there.
-    fn liveness(&self) -> Result<Liveness, FaceError> {
-        let found = self.all(Role::Liveness)?;
+    /// `None` where not even the network that must be there is: faces are then found without an attack score, none
+    /// of them serves, and the lane says what is missing.
+    fn liveness(&self) -> Result<Option<Liveness>, FaceError> {
+        let found = match self.all(Role::Liveness) {
+            Err(FaceError::ModelMissing { .. }) => return Ok(None),
+            found => found?,
+        };
         let there = |name: &String| found.iter().any(|(entry, _)| entry.name == *name);
         let sets = self.manifest.liveness.set.iter().filter(|set| set.models.iter().all(there));
         let set = sets.max_by_key(|set| set.models.len()).ok_or_else(|| missing(Role::Liveness))?.clone();
@@ -181,7 +186,7 @@ impl Loader<'_> {
             .filter(|(entry, _)| set.models.contains(&entry.name))
             .map(|(entry, net)| Network { net, live: entry.live.unwrap_or(0) })
             .collect();
-        Ok(Liveness { networks, set })
+        Ok(Some(Liveness { networks, set }))
     }
 }
 
@@ -194,7 +199,7 @@ pub struct FaceEngine {
     detector: Net,
     embedders: Vec<Embedder>,
     examiner: Examiner,
-    liveness: Liveness,
+    liveness: Option<Liveness>,
     aligner: Aligner,
     cutter: Cutter,
 }
@@ -255,9 +260,9 @@ impl FaceEngine {
         self.examiner.measures(&mut self.cutter, picture, &face)
     }
 
-    /// How many networks the attack score is told from.
+    /// How many networks the attack score is told from; 0 when there is no attack score.
     pub fn liveness_networks(&self) -> usize {
-        self.liveness.networks.len()
+        self.liveness.as_ref().map_or(0, |liveness| liveness.networks.len())
     }
 
     /// Runs every network as often as a frame needs it, on whatever lies in its input: the floor under
@@ -277,7 +282,8 @@ impl FaceEngine {
             run(net, times)?;
         }
         let embedders = self.embedders.iter_mut().map(|embedder| &mut embedder.net);
-        for net in embedders.chain(self.liveness.networks.iter_mut().map(|network| &mut network.net)) {
+        let liveness = self.liveness.iter_mut().flat_map(|liveness| &mut liveness.networks);
+        for net in embedders.chain(liveness.map(|network| &mut network.net)) {
             let times = twice_when_mirrored(net);
             run(net, times)?;
         }
@@ -287,7 +293,10 @@ impl FaceEngine {
     fn finding(&mut self, frame: &RgbImage, face: &Face) -> Result<Option<FaceFinding>, FaceError> {
         // Five points in one place are no face.
         let Some(template) = self.embed(frame, face)? else { return Ok(None) };
-        let attack = self.liveness.attack(&mut self.cutter, frame, face)?;
+        let attack = match &mut self.liveness {
+            Some(liveness) => Some(liveness.attack(&mut self.cutter, frame, face)?),
+            None => None,
+        };
         let measures = self.examiner.measures(&mut self.cutter, frame, face)?;
         Ok(Some(FaceFinding {
             bounds: face.bounds,
@@ -295,7 +304,7 @@ impl FaceEngine {
             score: face.score,
             quality: quality::flaws(&measures),
             measures,
-            attack: Some(attack),
+            attack,
             cues: Vec::new(),
             template,
         }))

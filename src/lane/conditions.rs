@@ -1,7 +1,8 @@
 //! What of the lane is amiss: noted by whoever notices, heard by the passage's task.
 //!
 //! Several sources may note the same [`Condition`]; it lasts until each of them has taken its note back. Until
-//! the lane has looked once nothing is known, and an unknown lane is closed.
+//! the lane has looked at its surroundings, and every source that is [expected](Conditions::expect) has said once how
+//! it is, nothing is known, and an unknown lane is closed: that is the self-test before the first green light.
 
 use crate::policy::Condition;
 use std::collections::{BTreeMap, BTreeSet};
@@ -15,13 +16,16 @@ pub type Notes = BTreeMap<(Condition, &'static str), String>;
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Board {
     notes: Notes,
+    /// Sources that have not said yet how they are.
+    expected: BTreeSet<&'static str>,
     looked: bool,
 }
 
 impl Board {
     /// What is amiss; `None` until the lane has looked at everything once.
     pub fn conditions(&self) -> Option<BTreeSet<Condition>> {
-        self.looked.then(|| self.notes.keys().map(|(condition, _)| *condition).collect())
+        let known = self.looked && self.expected.is_empty();
+        known.then(|| self.notes.keys().map(|(condition, _)| *condition).collect())
     }
 
     /// Every note.
@@ -37,10 +41,20 @@ pub struct Conditions {
 }
 
 impl Conditions {
+    /// The lane is not known before `source` has said for the first time how it is.
+    pub fn expect(&self, source: &'static str) {
+        self.board.send_if_modified(|board| {
+            let before = board.conditions();
+            board.expected.insert(source);
+            board.conditions() != before
+        });
+    }
+
     /// `source` found this amiss, in words; or found that it is not, any more.
     pub fn note(&self, condition: Condition, source: &'static str, amiss: Option<String>) {
         self.board.send_if_modified(|board| {
             let before = board.conditions();
+            board.expected.remove(source);
             let told = match amiss {
                 Some(words) => board.notes.insert((condition, source), words).is_some(),
                 None => board.notes.remove(&(condition, source)).is_none(),
@@ -55,7 +69,11 @@ impl Conditions {
 
     /// The lane has looked at everything once: from now on it is known how it stands.
     pub fn looked(&self) {
-        self.board.send_if_modified(|board| !std::mem::replace(&mut board.looked, true));
+        self.board.send_if_modified(|board| {
+            let before = board.conditions();
+            board.looked = true;
+            board.conditions() != before
+        });
     }
 
     /// The board, and every change of what is amiss.
@@ -81,6 +99,19 @@ mod tests {
         assert_eq!(now(), BTreeSet::from([Condition::ReaderLost]));
         board.note(Condition::ReaderLost, "chip reader", None);
         assert!(now().is_empty());
+    }
+
+    #[test]
+    fn nothing_is_known_before_every_expected_source_has_spoken() {
+        let board = Conditions::default();
+        let seen = board.watch();
+        board.expect("camera");
+        board.expect("chip reader");
+        board.looked();
+        board.note(Condition::CameraLost, "camera", None);
+        assert_eq!(seen.borrow().conditions(), None, "the chip reader is silent");
+        board.note(Condition::ReaderLost, "chip reader", Some("unplugged".into()));
+        assert_eq!(seen.borrow().conditions(), Some(BTreeSet::from([Condition::ReaderLost])));
     }
 
     #[test]

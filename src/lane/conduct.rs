@@ -2,7 +2,7 @@
 
 use super::conditions::{Board, Conditions};
 use super::health::Tally;
-use super::inputs::{Faculties, Film, Input, LookupFailure, PortraitPicture};
+use super::inputs::{Faculties, Input, LookupFailure, PortraitPicture};
 use super::link::{Link, Whereabouts};
 use super::monitor::Monitor;
 use super::observer::{Deed, Observer};
@@ -26,8 +26,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::{Notify, mpsc, watch};
 
-/// Frames kept for the officer while a passage lasts; the oldest go first.
-const FILMS_KEPT: usize = 64;
+/// Frames kept for the officer while a passage lasts, beside those that it would show now; the oldest go first.
+const FRAMES_KEPT: usize = 64;
 /// Bytes by which sealing makes a picture longer, generously.
 const SEALING_ADDS_MOST: usize = 1024;
 
@@ -87,7 +87,13 @@ struct Current {
     id: PassageId,
     passage: Passage,
     portrait: Option<PortraitPicture>,
-    films: VecDeque<Arc<Film>>,
+    frames: VecDeque<KeptFrame>,
+}
+
+/// A frame as it is stored: without the picture that was analysed, which takes thirty times the room.
+struct KeptFrame {
+    sequence: u64,
+    jpeg: Vec<u8>,
 }
 
 /// The devices' threads.
@@ -115,6 +121,8 @@ struct Conduct {
     /// Moment of the last event.
     at: Moment,
     gate: Option<GateState>,
+    /// Whether a document lies on the reader, as far as it told.
+    on_reader: bool,
 }
 
 /// Runs the lane until `stop` becomes true; the passage under way is ended in order first.
@@ -144,8 +152,16 @@ pub async fn run(
     };
     threads::mrz_reader(equipment.mrz_reader, around).context("MRZ reader's thread")?;
 
-    let mut conduct =
-        Conduct { lane, hands, observer, inputs: give, clock: Instant::now(), at: Moment(0), gate: None };
+    let mut conduct = Conduct {
+        lane,
+        hands,
+        observer,
+        inputs: give,
+        clock: Instant::now(),
+        at: Moment(0),
+        gate: None,
+        on_reader: false,
+    };
     let mut changes = Changes {
         officer_calls: equipment.officer_calls,
         conditions: conduct.lane.conditions.watch(),
@@ -161,6 +177,20 @@ pub async fn run(
     Ok(())
 }
 
+impl Current {
+    /// Keeps the newest frames, and older ones that the passage would show to the officer now.
+    fn keep(&mut self, frame: KeptFrame) {
+        self.frames.push_back(frame);
+        if self.frames.len() > FRAMES_KEPT {
+            let shown = self.passage.pictures();
+            let dispensable = |frame: &KeptFrame| !shown.contains(&Picture::Frame(frame.sequence));
+            if let Some(oldest) = self.frames.iter().position(dispensable) {
+                self.frames.remove(oldest);
+            }
+        }
+    }
+}
+
 impl Conduct {
     fn now(&self) -> Moment {
         Moment(self.clock.elapsed().as_millis().try_into().unwrap_or(u64::MAX))
@@ -173,7 +203,7 @@ impl Conduct {
         let now = self.now();
         let passage = Passage::new(id.clone(), self.lane.profile.clone(), started, now);
         self.observer.begun(&id, started, now);
-        Current { number, id, passage, portrait: None, films: VecDeque::new() }
+        Current { number, id, passage, portrait: None, frames: VecDeque::new() }
     }
 
     /// From the waiting gate to the passage's end.
@@ -188,6 +218,9 @@ impl Conduct {
             None => Input::GateLost,
         };
         self.tell_of_lane(current, changes);
+        if self.on_reader {
+            self.tell(current, Message::new(None, Input::OnReader(true), &self.lane.faculties));
+        }
         self.tell(current, Message::new(None, state, &self.lane.faculties));
         let patience = stop_patience(&self.lane.profile.limits);
         let mut stopping: Option<Instant> = None;
@@ -267,23 +300,25 @@ impl Conduct {
         match &message.input {
             Input::Gate(state) => self.gate = Some(*state),
             Input::GateLost => self.gate = None,
+            Input::OnReader(there) => self.on_reader = *there,
             _ => {}
         }
         if message.passage.is_some_and(|number| number != current.number) {
             return;
         }
-        if let Input::Frame(film) = &message.input {
-            if current.films.len() == FILMS_KEPT {
-                current.films.pop_front();
-            }
-            current.films.push_back(film.clone());
-        }
+        let filmed = match &message.input {
+            Input::Frame(film) => Some(KeptFrame { sequence: film.sequence, jpeg: film.jpeg.clone() }),
+            _ => None,
+        };
         if message.portrait.is_some() {
             current.portrait = message.portrait;
         }
         self.at = self.now();
         self.observer.heard(self.at, &message.input);
         current.passage.on_event(message.event, self.at);
+        if let Some(frame) = filmed {
+            current.keep(frame);
+        }
     }
 
     /// Carries out every wish; `true` when the passage is over.
@@ -407,10 +442,10 @@ impl Conduct {
         match picture {
             Picture::Portrait => current.portrait.clone(),
             Picture::Frame(sequence) => current
-                .films
+                .frames
                 .iter()
-                .find(|film| film.sequence == sequence)
-                .map(|film| PortraitPicture { media: "image/jpeg".to_owned(), bytes: film.jpeg.clone() }),
+                .find(|frame| frame.sequence == sequence)
+                .map(|frame| PortraitPicture { media: "image/jpeg".to_owned(), bytes: frame.jpeg.clone() }),
         }
     }
 }

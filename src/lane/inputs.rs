@@ -7,7 +7,7 @@
 use super::trust_store::TrustInUse;
 use crate::check::{Check, CheckId, Reason};
 use crate::chip::{
-    AccessKey, ChipError, ChipRandom, ChipReading, ChipSession, FileError, Media, Next, ReadingPlan,
+    AccessKey, ChipError, ChipRandom, ChipReading, ChipSession, FileError, FileId, Media, Next, ReadingPlan,
 };
 use crate::devices::RecordedCard;
 use crate::document::Mrz;
@@ -92,6 +92,10 @@ impl Film {
 pub enum Input {
     /// Printed lines.
     Lines(Vec<String>),
+    /// Whether a document lies on the chip reader.
+    OnReader(bool),
+    /// DG1's lines, while the rest of the chip is still read.
+    Named(Vec<String>),
     /// A chip's conversation, ended.
     Chip(ChipTrace),
     /// A camera frame.
@@ -130,6 +134,8 @@ pub struct Faculties {
 pub fn understand(input: &Input, faculties: &Faculties) -> (Event, Option<PortraitPicture>) {
     let event = match input {
         Input::Lines(lines) => Event::LinesRead(lines.clone()),
+        Input::OnReader(there) => Event::DocumentOnReader(*there),
+        Input::Named(lines) => Event::DocumentNamed(lines.clone()),
         Input::Chip(trace) => {
             let (findings, portrait) = hear_again(trace, faculties);
             return (Event::DocumentExamined(Box::new(findings)), portrait);
@@ -182,12 +188,17 @@ pub struct ChipHeard {
 /// An empty command asks for the chip's reset.
 pub type Transmit<'a> = &'a mut dyn FnMut(&[u8]) -> (Result<Vec<u8>, String>, Duration);
 
-/// Talks to the chip over `transmit`, keeps every exchange, examines what was read.
+/// Who is told DG1's lines as soon as they are read, once.
+pub type Named<'a> = &'a mut dyn FnMut(Vec<String>);
+
+/// Talks to the chip over `transmit`, keeps every exchange, says on the way what document it is, examines what was
+/// read.
 pub fn hear_chip(
     printed: &Mrz,
     random: ChipRandom,
     now: Timestamp,
     transmit: Transmit<'_>,
+    named: Named<'_>,
     faculties: &Faculties,
 ) -> ChipHeard {
     let mut trace = ChipTrace {
@@ -198,6 +209,7 @@ pub fn hear_chip(
     };
     let mut session =
         ChipSession::new(AccessKey::Mrz(printed.key_information()), ReadingPlan::default(), random);
+    let mut named = Some(named);
     let chip = loop {
         let command = match session.next() {
             Next::Transmit(command) => command,
@@ -207,6 +219,11 @@ pub fn hear_chip(
         let (answer, took) = transmit(&command);
         session.answer(answer.as_deref().map_err(Clone::clone), took);
         trace.exchanges.push(Exchange::new(&command, &answer, took));
+        if let Some(tell) = named.take_if(|_| session.has_read(FileId::Dg(1)))
+            && let Ok(mrz) = session.so_far().mrz()
+        {
+            tell(mrz.lines);
+        }
     };
     let (findings, portrait) = examine(printed, chip.as_ref(), now, faculties);
     ChipHeard { trace, findings, portrait }
@@ -221,7 +238,8 @@ fn hear_again(trace: &ChipTrace, faculties: &Faculties) -> (DocumentFindings, Op
     let mut card = RecordedCard::new(trace.exchanges.clone());
     let mut transmit = |command: &[u8]| card.answer(command);
     let random = ChipRandom(hex::decode(&trace.random).unwrap_or_default());
-    let heard = hear_chip(&printed, random, trace.now, &mut transmit, faculties);
+    // What was told on the way is in the recording by itself.
+    let heard = hear_chip(&printed, random, trace.now, &mut transmit, &mut drop, faculties);
     (heard.findings, heard.portrait)
 }
 

@@ -1,5 +1,5 @@
 //! Looks at the lane's surroundings in a steady rhythm and notes what is amiss: disk, queue, clock, central,
-//! certificate. Devices are noted by their own threads.
+//! certificate, and once at the start whether the face engine tells liveness. Devices are noted by their own threads.
 
 use super::conditions::Conditions;
 use super::inputs::Faculties;
@@ -56,7 +56,12 @@ impl Drop for Monitor {
 
 /// Looks until the monitor is dropped; the first look is what makes the lane known.
 pub(super) fn start(surveyed: Surveyed, conditions: Conditions) -> Monitor {
+    // The same for the life of the lane; nobody films yet, so that this does not wait.
+    let engine = surveyed.faculties.engine.lock().unwrap_or_else(PoisonError::into_inner);
+    let networks = engine.liveness_networks();
+    drop(engine);
     Monitor(tokio::spawn(async move {
+        note(&conditions, Condition::LivenessMissing, "face engine", liveness(networks));
         let mut clock = ClockWatch::new(Timestamp::now(), Instant::now());
         loop {
             let answer = tokio::time::timeout(CENTRAL_PATIENCE, surveyed.central.health()).await;
@@ -69,7 +74,7 @@ pub(super) fn start(surveyed: Surveyed, conditions: Conditions) -> Monitor {
             note(&conditions, Condition::ClockWrong, "clock", clock.look(Timestamp::now(), Instant::now()));
             note(&conditions, Condition::DiskNearlyFull, "disk", disk(&surveyed.outbox_path));
             note(&conditions, Condition::DiskNearlyFull, "queue", queue(&surveyed.outbox));
-            let certificate = certificate(&surveyed.certificate);
+            let certificate = certificate_lasts(&surveyed.certificate).map(drop);
             note(&conditions, Condition::CertificateExpiring, "certificate", certificate);
             let trust = surveyed.faculties.trust.current();
             note(&conditions, Condition::TrustStoreOld, "trust store", trust_age(&trust, Timestamp::now()));
@@ -120,16 +125,29 @@ fn queue(outbox: &Mutex<Outbox>) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn trust_age(store: &TrustStore, now: Timestamp) -> anyhow::Result<()> {
+/// Whether certificates and revocation lists are as new as the lane's rules want them.
+///
+/// # Errors
+/// When they are older.
+pub fn trust_age(store: &TrustStore, now: Timestamp) -> anyhow::Result<()> {
     let days = store.age(now).as_hours() / 24;
     ensure!(!store.is_too_old(now), "{days} days old; put newer lists into the trust folder");
     Ok(())
 }
 
-fn certificate(pem: &str) -> anyhow::Result<()> {
+/// Until when the lane's certificate for central lasts, in words.
+///
+/// # Errors
+/// When it ends within two weeks, or is none.
+pub fn certificate_lasts(pem: &str) -> anyhow::Result<String> {
     let certificate = X509::from_pem(pem.as_bytes())?;
     let soon = Asn1Time::days_from_now(CERTIFICATE_DAYS)?;
     ensure!(certificate.not_after() > soon, "ends on {}", certificate.not_after());
+    Ok(format!("good until {}", certificate.not_after()))
+}
+
+fn liveness(networks: usize) -> anyhow::Result<()> {
+    ensure!(networks > 0, "no network tells living persons from attacks; run the set-up again");
     Ok(())
 }
 
@@ -177,6 +195,12 @@ mod tests {
         assert!(look(3_605, 20).is_err());
         assert!(look(3_665, 80).is_ok());
         assert!(look(0, 85).is_err(), "backwards, too");
+    }
+
+    #[test]
+    fn an_engine_without_any_liveness_network_is_amiss() {
+        assert!(liveness(0).is_err());
+        assert!(liveness(1).is_ok());
     }
 
     #[test]

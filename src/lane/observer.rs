@@ -64,3 +64,30 @@ pub trait Observer: Send {
 pub struct Nobody;
 
 impl Observer for Nobody {}
+
+/// Several at once, in order.
+impl Observer for Vec<Box<dyn Observer>> {
+    fn begun(&mut self, passage: &PassageId, started: Timestamp, at: Moment) {
+        self.iter_mut().for_each(|each| each.begun(passage, started, at));
+    }
+
+    fn heard(&mut self, at: Moment, input: &Input) {
+        self.iter_mut().for_each(|each| each.heard(at, input));
+    }
+
+    fn time(&mut self, at: Moment) {
+        self.iter_mut().for_each(|each| each.time(at));
+    }
+
+    fn did(&mut self, at: Moment, deed: &Deed) {
+        self.iter_mut().for_each(|each| each.did(at, deed));
+    }
+
+    fn outcome(&mut self, at: Moment, outcome: &Outcome) {
+        self.iter_mut().for_each(|each| each.outcome(at, outcome));
+    }
+
+    fn ended(&mut self, at: Moment) {
+        self.iter_mut().for_each(|each| each.ended(at));
+    }
+}

@@ -6,7 +6,7 @@ use super::orders::CommandBook;
 use super::snapshot::Lists;
 use super::trust_store::source_files;
 use super::{
-    Conditions, Equipment, Faculties, Health, HealthSettings, Lane, Nobody, ReleaseKeeper, Tally, TrustFiles,
+    Conditions, Equipment, Faculties, Health, HealthSettings, Lane, PassageLog, ReleaseKeeper, Tally, TrustFiles,
     TrustInUse, TrustKeeper, follow_trust, run, trust_store,
 };
 use crate::devices::camera::CameraSettings;
@@ -18,8 +18,8 @@ use crate::face::{InferenceSettings, ModelSet};
 use crate::outbox::{
     BackOff, CentralClient, CentralClientSettings, ClientError, LaneKit, Outbox, RunningUploader, Uploader,
 };
-use crate::policy::Profile;
 use crate::policy::config::read_toml;
+use crate::policy::{Profile, Topology};
 use crate::trust::TrustStore;
 use anyhow::Context;
 use jiff::Timestamp;
@@ -70,6 +70,9 @@ pub struct LaneSettings {
     /// Profile; the one that ships when absent.
     #[serde(default)]
     pub profile: Option<PathBuf>,
+    /// Where reader, display and camera stand; as the profile says when absent.
+    #[serde(default)]
+    pub topology: Option<Topology>,
     /// Chip reader.
     #[serde(default)]
     pub chip_reader: ChipReaderSettings,
@@ -107,18 +110,20 @@ impl LaneSettings {
         Ok(settings)
     }
 
-    /// The profile that the settings name, or the one that ships.
+    /// The profile that the settings name, or the one that ships, for this lane's topology.
     ///
     /// # Errors
     /// With file, line, key and the nearest valid key.
     pub fn read_profile(&self) -> anyhow::Result<Profile> {
-        match &self.profile {
-            None => Ok(Profile::default()),
+        let mut profile = match &self.profile {
+            None => Profile::default(),
             Some(path) => {
                 let text = fs::read_to_string(path).with_context(|| format!("{}", path.display()))?;
-                Ok(Profile::parse(&text, &path.display().to_string())?)
+                Profile::parse(&text, &path.display().to_string())?
             }
-        }
+        };
+        profile.topology = self.topology.unwrap_or(profile.topology);
+        Ok(profile)
     }
 
     /// The lane's keys and certificates.
@@ -209,7 +214,8 @@ pub fn serve(args: &LaneArgs) -> anyhow::Result<bool> {
         lane.follow_releases(releases, sources);
         tokio::spawn(follow_trust(keeper, moved, lane.faculties.clone()));
         let (stop, stopped) = watch::channel(false);
-        let mut lane = tokio::spawn(run(lane, equipment, Box::new(Nobody), stopped));
+        let log = Box::new(PassageLog::new(&settings.name));
+        let mut lane = tokio::spawn(run(lane, equipment, log, stopped));
         tokio::select! {
             ended = &mut lane => {
                 ended??;

@@ -31,6 +31,8 @@ const CHIP_PATIENCE: Duration = Duration::from_secs(4);
 const CAMERA_PATIENCE: Duration = Duration::from_secs(2);
 /// How often an idle device is looked at.
 const LOOK_RHYTHM: Duration = Duration::from_secs(5);
+/// How long the chip reader watches for a document to be taken away before it looks for orders.
+const REMOVAL_PATIENCE: Duration = Duration::from_millis(200);
 /// Pause before a broken device is tried again.
 const MEND_PAUSE: Duration = Duration::from_secs(1);
 
@@ -162,6 +164,7 @@ fn carry_out(gate: &mut dyn Gate, order: Option<GateOrder>) -> Result<(), GateFa
 
 /// The MRZ reader: every whole frame is told.
 pub(super) fn mrz_reader(mut reader: Box<dyn MrzReader>, around: Surroundings) -> std::io::Result<()> {
+    around.conditions.expect("MRZ reader");
     let body = move || {
         while !around.inputs.is_closed() {
             match reader.next_lines(PATIENCE) {
@@ -183,24 +186,36 @@ pub(super) fn mrz_reader(mut reader: Box<dyn MrzReader>, around: Surroundings) -
     Ok(())
 }
 
-/// The chip reader: one conversation for each order.
+/// The chip reader: one conversation for each order, then watches until the document is taken away.
 pub(super) fn chip_reader(
     mut reader: Box<dyn ChipReader>,
     around: Surroundings,
 ) -> std::io::Result<Orders<ChipOrder>> {
+    around.conditions.expect("chip reader");
     start("chip reader", move |orders: Receiver<ChipOrder>| {
+        // Looked at before anybody can come, then now and then.
+        let mut patience = Duration::ZERO;
+        let mut lies_there = false;
         loop {
-            let order = match orders.recv_timeout(LOOK_RHYTHM) {
+            let order = match orders.recv_timeout(patience) {
                 Ok(order) => order,
                 Err(RecvTimeoutError::Disconnected) => return,
+                Err(RecvTimeoutError::Timeout) if lies_there => {
+                    (lies_there, patience) = match still_there(reader.as_mut(), &around) {
+                        Some(still) => (still, if still { Duration::ZERO } else { LOOK_RHYTHM }),
+                        None => return,
+                    };
+                    continue;
+                }
                 Err(RecvTimeoutError::Timeout) => {
                     let fault = reader.wait_for_card(Duration::ZERO).err();
                     let amiss = fault.map(|fault| fault.to_string());
                     around.conditions.note(Condition::ReaderLost, "chip reader", amiss);
+                    patience = LOOK_RHYTHM;
                     continue;
                 }
             };
-            let heard = talk(reader.as_mut(), &order.printed, &around.faculties);
+            let heard = talk(reader.as_mut(), &order, &around);
             let message = Message {
                 passage: Some(order.passage),
                 input: Input::Chip(heard.trace),
@@ -210,11 +225,28 @@ pub(super) fn chip_reader(
             if around.inputs.blocking_send(message).is_err() {
                 return;
             }
+            (lies_there, patience) = (true, Duration::ZERO);
         }
     })
 }
 
-fn talk(reader: &mut dyn ChipReader, printed: &Mrz, faculties: &Faculties) -> ChipHeard {
+/// Watches for a moment whether the document is taken away; `None` when the lane is gone. A reader that does not say
+/// has not seen it go.
+fn still_there(reader: &mut dyn ChipReader, around: &Surroundings) -> Option<bool> {
+    let gone = reader.wait_for_removal(REMOVAL_PATIENCE);
+    let amiss = gone.as_ref().err().map(ToString::to_string);
+    around.conditions.note(Condition::ReaderLost, "chip reader", amiss);
+    match gone {
+        Ok(true) => around.send(None, Input::OnReader(false)).then_some(false),
+        Ok(false) => Some(true),
+        Err(_) => {
+            thread::sleep(MEND_PAUSE);
+            Some(true)
+        }
+    }
+}
+
+fn talk(reader: &mut dyn ChipReader, order: &ChipOrder, around: &Surroundings) -> ChipHeard {
     let mut random = vec![0; ChipRandom::LENGTH];
     // Without random bytes there is no session: an empty supply makes the chip session end with an error.
     if getrandom::fill(&mut random).is_err() {
@@ -224,6 +256,10 @@ fn talk(reader: &mut dyn ChipReader, printed: &Mrz, faculties: &Faculties) -> Ch
         Ok(card) => card.ok_or_else(|| "no chip answered".to_owned()),
         Err(fault) => Err(fault.to_string()),
     };
+    // A lane that is gone is seen when the conversation is handed over.
+    if card.is_ok() {
+        let _ = around.send(None, Input::OnReader(true));
+    }
     let mut transmit = |command: &[u8]| {
         let asked = Instant::now();
         let answer = match &mut card {
@@ -235,7 +271,11 @@ fn talk(reader: &mut dyn ChipReader, printed: &Mrz, faculties: &Faculties) -> Ch
         };
         (answer, asked.elapsed())
     };
-    hear_chip(printed, ChipRandom(random), Timestamp::now(), &mut transmit, faculties)
+    let mut named = |lines| {
+        let _ = around.send(Some(order.passage), Input::Named(lines));
+    };
+    let (printed, random, now) = (&order.printed, ChipRandom(random), Timestamp::now());
+    hear_chip(printed, random, now, &mut transmit, &mut named, &around.faculties)
 }
 
 /// The camera and the face engine: films between `Start` and `Stop`, newest frame first, one at a time.
@@ -244,12 +284,13 @@ pub(super) fn camera(
     screen: Arc<dyn Screen>,
     around: Surroundings,
 ) -> std::io::Result<Orders<CameraOrder>> {
+    around.conditions.expect("camera");
     start("camera", move |orders: Receiver<CameraOrder>| {
         let mut filming: Option<u64> = None;
-        let mut lost = false;
+        // Looked at before anybody can come, then now and then while nobody is filmed.
+        let mut rhythm = Duration::ZERO;
         loop {
-            // While nobody is filmed the camera is looked at now and then, once it was lost.
-            let patience = if filming.is_some() { Duration::ZERO } else { LOOK_RHYTHM };
+            let patience = if filming.is_some() { Duration::ZERO } else { rhythm };
             match orders.recv_timeout(patience) {
                 Ok(CameraOrder::Start(passage)) => filming = Some(passage),
                 Ok(CameraOrder::Stop) => {
@@ -259,13 +300,10 @@ pub(super) fn camera(
                 Err(RecvTimeoutError::Disconnected) => return,
                 Err(RecvTimeoutError::Timeout) => {}
             }
+            rhythm = LOOK_RHYTHM;
             let Some(passage) = filming else {
-                if lost {
-                    lost = camera.next_frame(CAMERA_PATIENCE).is_err();
-                    if !lost {
-                        around.conditions.note(Condition::CameraLost, "camera", None);
-                    }
-                }
+                let amiss = camera.next_frame(CAMERA_PATIENCE).err().map(|fault| fault.to_string());
+                around.conditions.note(Condition::CameraLost, "camera", amiss);
                 continue;
             };
             let input = match camera.next_frame(CAMERA_PATIENCE).and_then(film) {
@@ -275,7 +313,7 @@ pub(super) fn camera(
                 }
                 Err(fault) => {
                     around.conditions.note(Condition::CameraLost, "camera", Some(fault.to_string()));
-                    (filming, lost) = (None, true);
+                    filming = None;
                     screen.live_view(None);
                     Input::CaptureFailed(crate::check::Reason::CameraLost)
                 }

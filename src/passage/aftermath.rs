@@ -11,6 +11,8 @@ pub(super) struct Aftermath {
     /// The outcome's storage is awaited no longer than that.
     store_until: Moment,
     clearing: Clearing,
+    /// Whether the traveller was told to fetch what lies in the cabin.
+    object_told: bool,
 }
 
 /// How the cabin becomes empty and shut.
@@ -37,6 +39,7 @@ impl Aftermath {
             referred: true,
             store_until: now.after(limits.durable_ms),
             clearing: Clearing::Waiting { until: now.after(limits.referral_ms) },
+            object_told: false,
         }
     }
 
@@ -45,7 +48,7 @@ impl Aftermath {
         journey.show(Prompt::TakeDocument);
         let store_until = now.after(journey.profile.limits.durable_ms);
         let clearing = Self::clear(now, now.after(journey.profile.limits.enter_ms), journey);
-        Aftermath { referred: false, store_until, clearing }.or_ended(now, journey)
+        Aftermath { referred: false, store_until, clearing, object_told: false }.or_ended(now, journey)
     }
 
     pub(super) fn name(&self) -> &'static str {
@@ -98,6 +101,12 @@ impl Aftermath {
 
     fn look(&mut self, now: Moment, journey: &mut Journey) {
         let Some(gate) = journey.gate else { return };
+        let letting_out = !matches!(self.clearing, Clearing::Waiting { .. });
+        if letting_out && gate.object_left && gate.cabin.is_none() && !self.object_told {
+            self.object_told = true;
+            journey.show(Prompt::TakeBelongings);
+            journey.gate(GateCommand::BeaconOn);
+        }
         match self.clearing {
             Clearing::Releasing { until } => self.clearing = Self::clear(now, until, journey),
             Clearing::Shutting { release_until, .. } if !gate.empty() => {

@@ -1,11 +1,17 @@
-//! One person is in the shut cabin; the camera gathers what the verdict needs.
+//! One person is in the shut cabin; the camera gathers what the verdict needs. One step: while the chip is read.
+//!
+//! A second face in view is asked to go out of it, and no frame that shows it counts. When it does not in time, or
+//! when a second person is counted, an officer comes.
 
+use super::cabin::Cabin;
 use super::command;
-use super::journey::{Journey, Lookup};
-use super::several::Several;
+use super::journey::Journey;
+use super::lines::are_of_another;
+use super::lookup::Lookup;
 use super::storing::Storing;
-use super::{Event, GateState, Moment, Prompt, State, Step};
+use super::{Effect, Event, Moment, Prompt, State, Step};
 use crate::check::{Check, CheckId, Reason};
+use crate::document::Mrz;
 use crate::face::FrameFindings;
 
 /// Least time between two instructions about the picture, so that each can be read.
@@ -16,94 +22,188 @@ pub(super) struct Capturing {
     since: Moment,
     /// Enough frames must be there by then.
     until: Moment,
+    document: Document,
     /// When filming ended, once it has.
     filmed: Option<Moment>,
-    several: Several,
-    /// Time limit of `several`.
-    several_ms: u64,
+    cabin: Cabin,
     /// What the traveller reads, and since when.
     shown: (Prompt, Moment),
 }
 
+/// Where the document is in the one-step passage.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Document {
+    /// Before the entrance, examined: nothing that lies on the reader there concerns this passage any more.
+    Outside,
+    /// On the reader, its chip being read; to be examined by then.
+    Reading { since: Moment, until: Moment },
+    /// Examined; the traveller is to have it back before the exit opens.
+    Examined,
+    /// The same, and the traveller is asked to take it; to be taken by then.
+    Taking(Moment),
+}
+
 impl Capturing {
-    /// Called with one person behind the locked entrance.
+    /// Two steps: called with one person behind the locked entrance, the document examined.
     pub(super) fn begin(now: Moment, journey: &mut Journey) -> State {
-        journey.start_filming();
-        journey.show(Prompt::LookAtCamera);
+        let until = now.after(journey.profile.limits.capture_ms);
+        let cabin = Cabin::new(journey);
+        Self::film(Document::Outside, cabin, until, (Prompt::LookAtCamera, now), journey)
+    }
+
+    /// One step: called with one person behind the locked entrance, the document on the reader. Filming begins with
+    /// the reading of its chip.
+    pub(super) fn begin_reading(mrz: Mrz, cabin: Cabin, now: Moment, journey: &mut Journey) -> State {
         let limits = &journey.profile.limits;
-        State::Capturing(Capturing {
-            since: now,
-            until: now.after(limits.capture_ms),
-            filmed: None,
-            several: Several::default(),
-            several_ms: limits.several_persons_ms,
-            shown: (Prompt::LookAtCamera, now),
-        })
+        let until = now.after(limits.chip_ms);
+        let document = Document::Reading { since: now, until };
+        journey.printed = Some(mrz.clone());
+        journey.wish(Effect::ReadChip(Box::new(mrz)));
+        Self::film(document, cabin, until, (Prompt::LookWhileReading, now), journey)
+    }
+
+    fn film(
+        document: Document,
+        cabin: Cabin,
+        until: Moment,
+        shown: (Prompt, Moment),
+        journey: &mut Journey,
+    ) -> State {
+        journey.start_filming();
+        if !cabin.several() {
+            journey.show(shown.0);
+        }
+        State::Capturing(Capturing { since: shown.1, until, document, filmed: None, cabin, shown })
     }
 
     pub(super) fn deadline(&self, journey: &Journey) -> Moment {
-        let several = self.several.deadline(self.several_ms);
-        let waiting = match (self.filmed, journey.lookup) {
-            (None, _) => Some(self.until),
-            (Some(_), Lookup::Asked(until)) => Some(until),
+        let several = self.cabin.deadline();
+        let waiting = match (self.document, self.filmed, journey.lookup) {
+            (Document::Reading { until, .. }, ..) | (Document::Taking(until), Some(_), _) => Some(until),
+            (_, None, _) => Some(self.until),
+            (_, Some(_), Lookup::Asked(until)) => Some(until),
             // Only more than one person keeps the verdict waiting now.
-            (Some(filmed), _) => several.or(Some(filmed)),
+            (_, Some(filmed), _) => several.or(Some(filmed)),
         };
         [several, waiting].into_iter().flatten().min().unwrap_or(self.until)
     }
 
     pub(super) fn on_event(mut self, event: Event, now: Moment, journey: &mut Journey) -> State {
         if let Some(reason) = Journey::interruption(&event) {
-            return journey.refer(reason, now);
+            return self.break_off(reason, now, journey);
         }
         if let Some(released) = command::released(&event, now, journey) {
             return released;
         }
         match event {
             Event::Gate(gate) => {
-                if let Some(referred) = self.look(gate, now, journey) {
+                if let Some(referred) = self.cabin.look(gate, now, journey) {
                     return referred;
+                }
+                if self.cabin.several() {
+                    self.shown = (Prompt::OnePersonOnly, now);
+                } else if let Document::Taking(_) = self.document {
+                    journey.show(Prompt::TakeDocument);
                 }
             }
             Event::Frame(findings) if self.filmed.is_none() => self.frame(*findings, now, journey),
-            Event::CaptureFailed(reason) if self.filmed.is_none() => return journey.refer(reason, now),
+            Event::CaptureFailed(reason) if self.filmed.is_none() => {
+                return self.break_off(reason, now, journey);
+            }
+            Event::DocumentNamed(lines) => journey.named(&lines, now),
+            Event::DocumentExamined(findings) => {
+                if let Document::Reading { since, .. } = self.document {
+                    journey.examined(*findings);
+                    journey.step(Step::Document, since, now);
+                    let objections = journey.entrance();
+                    if !objections.is_empty() {
+                        return journey.refuse(objections, now);
+                    }
+                    journey.ask_central(now);
+                    self.document = Document::Examined;
+                    self.until = now.after(journey.profile.limits.capture_ms);
+                }
+            }
+            Event::LinesRead(lines) if self.document != Document::Outside => {
+                if journey.printed.as_ref().is_some_and(|printed| are_of_another(printed, &lines)) {
+                    return self.break_off(Reason::DocumentSwapped, now, journey);
+                }
+            }
             _ => {}
         }
         self.advance(now, journey)
     }
 
     pub(super) fn on_deadline(self, now: Moment, journey: &mut Journey) -> State {
-        if self.several.deadline(self.several_ms).is_some_and(|deadline| deadline <= now) {
-            journey.add_check(Check::failed(CheckId::SinglePerson, Reason::SeveralPersons));
-            return journey.refer(Reason::SeveralPersons, now);
+        if let Some(reason) = self.cabin.overdue(now) {
+            return journey.refer_several(reason, now);
         }
-        self.advance(now, journey)
+        match self.document {
+            Document::Reading { until, .. } if until <= now => {
+                self.break_off(Reason::ChipTimeout, now, journey)
+            }
+            Document::Taking(until) if until <= now => journey.refer(Reason::DocumentLeft, now),
+            _ => self.advance(now, journey),
+        }
+    }
+
+    fn break_off(&self, reason: Reason, now: Moment, journey: &mut Journey) -> State {
+        if let Document::Reading { .. } = self.document {
+            journey.chip_broke_off(reason);
+        }
+        journey.refer(reason, now)
     }
 
     /// Goes on as far as what is there allows.
     fn advance(mut self, now: Moment, journey: &mut Journey) -> State {
+        if let Document::Reading { .. } = self.document {
+            return State::Capturing(self);
+        }
         if self.filmed.is_none() && (journey.fusion.decided() || self.until <= now) {
             journey.stop_filming();
             journey.step(Step::Capture, self.since, now);
             journey.show(Prompt::Wait);
+            self.cabin.filmed(now);
             self.filmed = Some(now);
         }
         let Some(filmed) = self.filmed else {
             return State::Capturing(self);
         };
+        if self.awaits_taking(now, journey) {
+            return State::Capturing(self);
+        }
         if let Lookup::Asked(until) = journey.lookup {
             if now < until {
                 return State::Capturing(self);
             }
             journey.lookup_late();
         }
-        if self.several.now() {
+        if self.cabin.several() {
             return State::Capturing(self);
         }
         if filmed < now {
             journey.step(Step::Lookup, filmed, now);
         }
         Self::decide(now, journey)
+    }
+
+    /// One step: no verdict before the traveller has the document back, so that it is not left behind.
+    fn awaits_taking(&mut self, now: Moment, journey: &mut Journey) -> bool {
+        match (self.document, journey.document_on_reader) {
+            (Document::Outside, _) => false,
+            (Document::Taking(_), Some(true)) => true,
+            (_, Some(true)) => {
+                journey.show(Prompt::TakeDocument);
+                self.document = Document::Taking(now.after(journey.profile.limits.take_document_ms));
+                true
+            }
+            (Document::Taking(_), _) => {
+                journey.show(Prompt::Wait);
+                self.document = Document::Examined;
+                false
+            }
+            _ => false,
+        }
     }
 
     fn decide(now: Moment, journey: &mut Journey) -> State {
@@ -117,38 +217,21 @@ impl Capturing {
         }
     }
 
-    /// Sees to it that one person stays alone behind shut doors; `Some` when that is over.
-    fn look(&mut self, gate: GateState, now: Moment, journey: &mut Journey) -> Option<State> {
-        if self.several.count(gate.cabin, now) {
-            self.say(Prompt::OnePersonOnly, now, journey);
-        }
-        match gate.against_leaving() {
-            None | Some(Reason::SeveralPersons) => None,
-            Some(reason) => {
-                if reason == Reason::CabinUnobserved {
-                    journey.add_check(Check::undetermined(CheckId::SinglePerson, reason));
-                }
-                Some(journey.refer(reason, now))
-            }
-        }
-    }
-
     fn frame(&mut self, findings: FrameFindings, now: Moment, journey: &mut Journey) {
+        self.cabin.faces(findings.faces, now);
         let flaw = findings.traveller.as_ref().and_then(|face| face.quality.first().copied());
         journey.add_frame(findings);
-        let advice = match flaw {
-            _ if self.several.now() => Prompt::OnePersonOnly,
-            Some(flaw) => Prompt::Adjust(flaw),
-            None => Prompt::LookAtCamera,
+        let advice = match (flaw, self.document) {
+            _ if self.cabin.several() => Prompt::OnePersonOnly,
+            (Some(flaw), _) => Prompt::Adjust(flaw),
+            // While the chip is read nobody is asked twice to look up: the document must stay where it is.
+            (None, Document::Reading { .. }) => Prompt::LookWhileReading,
+            (None, _) => Prompt::LookAtCamera,
         };
         let (shown, since) = self.shown;
         if advice != shown && now >= since.after(ADVICE_EVERY_MS) {
-            self.say(advice, now, journey);
+            journey.show(advice);
+            self.shown = (advice, now);
         }
-    }
-
-    fn say(&mut self, prompt: Prompt, now: Moment, journey: &mut Journey) {
-        journey.show(prompt);
-        self.shown = (prompt, now);
     }
 }

@@ -37,6 +37,9 @@ pub struct GateState {
     pub wrong_way: bool,
     /// The controller reports a fault of its own.
     pub fault: bool,
+    /// Something lies in the cabin: then nobody can say that it is empty, and `cabin` is never 0.
+    #[serde(default)]
+    pub object_left: bool,
 }
 
 impl GateState {

@@ -1,30 +1,20 @@
 //! What all states of a passage share: who it is, what was found so far, and what is wished.
 
 use super::aftermath::Aftermath;
+use super::lookup::Lookup;
 use super::{
-    Effect, Ending, Event, GateCommand, GateState, LookupFindings, Moment, Outcome, Picture, Prompt, State,
-    Step, StepTime,
+    Effect, Ending, Event, GateCommand, GateState, Moment, Outcome, Picture, Prompt, State, Step, StepTime,
 };
 use crate::check::{Check, CheckId, CheckResult, Reason};
 use crate::document::Mrz;
 use crate::face::{FrameFindings, Fusion};
-use crate::policy::{self, ExitToken, PassageId, Profile, Standing};
+use crate::policy::{self, ExitToken, PassageId, Profile, Standing, Topology};
 use jiff::{SignedDuration, Timestamp};
 use std::collections::VecDeque;
 use std::sync::Arc;
 
 /// Frames that are kept beside the best one when liveness raised the alarm.
 const ALARM_FRAMES: usize = 3;
-
-/// Where the question to central stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Lookup {
-    NotAsked,
-    /// Asked; to be answered by then.
-    Asked(Moment),
-    /// Answered, or given up.
-    Settled,
-}
 
 #[derive(Debug)]
 pub(super) struct Journey {
@@ -43,12 +33,21 @@ pub(super) struct Journey {
     /// Outcomes handed out whose storage is not answered yet.
     pub(super) stores_pending: u8,
     pub(super) lookup: Lookup,
+    /// The document that central was asked about.
+    pub(super) asked: Option<Mrz>,
+    /// Whether a document lies on the reader, as far as the reader says.
+    pub(super) document_on_reader: Option<bool>,
     pub(super) printed: Option<Mrz>,
     chip_mrz: Option<Mrz>,
     portrait: bool,
     checks: Vec<Check>,
     pub(super) fusion: Fusion,
     filming: bool,
+    /// Whether the document was examined; frames that were taken over before that.
+    examined: bool,
+    frames_before: usize,
+    /// Whether the last frame showed more than one face.
+    several_faces: bool,
     /// Whether the face's checks of `fusion` are still to be added to `checks`.
     face_open: bool,
     last_frame: Option<u64>,
@@ -71,12 +70,17 @@ impl Journey {
             entry_told_open: false,
             stores_pending: 0,
             lookup: Lookup::NotAsked,
+            asked: None,
+            document_on_reader: None,
             printed: None,
             chip_mrz: None,
             portrait: false,
             checks: Vec::new(),
             fusion,
             filming: false,
+            examined: false,
+            frames_before: 0,
+            several_faces: false,
             face_open: false,
             last_frame: None,
             alarm_frames: Vec::new(),
@@ -101,6 +105,7 @@ impl Journey {
                 self.stores_pending = self.stores_pending.saturating_sub(1);
             }
             Event::LookedUp(findings) => self.looked_up(findings),
+            Event::DocumentOnReader(there) => self.document_on_reader = Some(*there),
             _ => {}
         }
     }
@@ -170,6 +175,7 @@ impl Journey {
 
     /// Takes what chip and comparison gave.
     pub(super) fn examined(&mut self, findings: super::DocumentFindings) {
+        self.examined = true;
         self.checks.extend(findings.checks);
         self.chip_mrz = findings.chip_mrz;
         self.portrait = findings.portrait;
@@ -203,32 +209,6 @@ impl Journey {
         self.standing.as_ref().map_or_else(unknown, |standing| standing.against_admission.clone())
     }
 
-    /// Asks central about the document.
-    pub(super) fn ask_central(&mut self, now: Moment) {
-        if let Some(document) = self.document().cloned() {
-            self.lookup = Lookup::Asked(now.after(self.profile.limits.lookup_ms));
-            self.wish(Effect::LookUp(Box::new(document)));
-        }
-    }
-
-    fn looked_up(&mut self, findings: &LookupFindings) {
-        // The first answer counts, and none that comes after the wait was given up.
-        if matches!(self.lookup, Lookup::Asked(_)) {
-            self.lookup = Lookup::Settled;
-            self.checks.extend(findings.checks.iter().cloned());
-        }
-    }
-
-    /// Gives up waiting for central.
-    pub(super) fn lookup_late(&mut self) {
-        if matches!(self.lookup, Lookup::Asked(_)) {
-            self.lookup = Lookup::Settled;
-            for id in LookupFindings::CHECKS {
-                self.add_check(Check::undetermined(id, Reason::LookupLate));
-            }
-        }
-    }
-
     pub(super) fn start_filming(&mut self) {
         self.filming = true;
         self.face_open = true;
@@ -242,8 +222,26 @@ impl Journey {
         }
     }
 
-    pub(super) fn add_frame(&mut self, findings: FrameFindings) {
+    /// Takes what a frame showed. One with more than one face says nothing of the traveller: as if nobody were
+    /// seen. Those before the portrait is known are compared when it is; only frames that serve are taken
+    /// then, and no more than half, so that the traveller has the others.
+    pub(super) fn add_frame(&mut self, mut findings: FrameFindings) {
         self.last_frame = Some(findings.sequence);
+        let several = findings.faces > 1;
+        if std::mem::replace(&mut self.several_faces, several) && several {
+            // Those after the first would only use up the traveller's frames.
+            return;
+        }
+        if several {
+            (findings.faces, findings.traveller) = (0, None);
+        }
+        if !self.examined {
+            let serves = findings.traveller.as_ref().is_some_and(|face| face.quality.is_empty());
+            if !serves || self.frames_before >= self.profile.face.frames_most / 2 {
+                return;
+            }
+            self.frames_before += 1;
+        }
         if let Some(attack) = findings.traveller.as_ref().and_then(|face| face.attack) {
             self.alarm_frames.push((attack, findings.sequence));
             self.alarm_frames.sort_by(|a, b| b.0.total_cmp(&a.0));
@@ -281,6 +279,13 @@ impl Journey {
         self.refer_for(policy::in_order(reasons), now)
     }
 
+    /// The traveller goes to an officer because of the document; what else failed so far is said, too.
+    pub(super) fn refuse(&mut self, objections: Vec<Reason>, now: Moment) -> State {
+        self.close_face(false);
+        let failed = policy::objections(&self.profile, &self.checks);
+        self.refer_for(policy::in_order([objections, failed].concat()), now)
+    }
+
     /// The traveller goes to an officer for exactly these reasons.
     pub(super) fn refer_for(&mut self, reasons: Vec<Reason>, now: Moment) -> State {
         self.begin(now);
@@ -294,6 +299,24 @@ impl Journey {
         self.stop_filming();
         self.store(Ending::Withdrawn, vec![reason], now);
         Aftermath::withdrawn(now, self)
+    }
+
+    /// Nobody came, after all, and nothing was read: nothing is remembered.
+    pub(super) fn forget(&mut self, now: Moment) -> State {
+        Aftermath::withdrawn(now, self)
+    }
+
+    /// What is known when the chip's findings never came.
+    pub(super) fn chip_broke_off(&mut self, reason: Reason) {
+        if let Some(printed) = &self.printed {
+            self.checks.push(printed.consistency.clone());
+        }
+        self.add_check(Check::aborted(CheckId::ChipAccess, reason));
+    }
+
+    /// Whether the document and the face are both read in the cabin.
+    pub(super) fn one_step(&self) -> bool {
+        self.profile.topology == Topology::OneStep
     }
 
     /// Adds the checks of face and persons, once. Where the passage broke off, what could not be said
@@ -310,7 +333,7 @@ impl Journey {
         }
     }
 
-    fn document(&self) -> Option<&Mrz> {
+    pub(super) fn document(&self) -> Option<&Mrz> {
         self.chip_mrz.as_ref().or(self.printed.as_ref())
     }
 
@@ -338,7 +361,7 @@ impl Journey {
     }
 
     /// The portrait, the best frame, and when liveness raised the alarm those that raised it most.
-    fn pictures(&self) -> Vec<Picture> {
+    pub(super) fn pictures(&self) -> Vec<Picture> {
         let mut pictures = Vec::new();
         if self.portrait {
             pictures.push(Picture::Portrait);

@@ -1,4 +1,5 @@
-//! The exit is open for the one traveller, then shuts. It never stays open without bound.
+//! The exit is open for the one traveller, then shuts. It never stays open without bound. Who leaves something behind
+//! in the cabin is asked to fetch it, within a bound, too.
 
 use super::journey::Journey;
 use super::{Door, Effect, Event, GateCommand, GateState, Moment, Prompt, State};
@@ -13,6 +14,8 @@ pub(super) struct Leaving {
     closing: Option<Moment>,
     /// The exit was seen unlocked: only then can the traveller have left.
     opened: bool,
+    /// Until when the traveller may fetch what lies in the cabin, while something does.
+    object: Option<Moment>,
 }
 
 impl Leaving {
@@ -21,11 +24,12 @@ impl Leaving {
         journey.wish(Effect::OpenExit(token));
         journey.show(Prompt::GoThrough);
         let until = now.after(journey.profile.limits.leave_ms);
-        State::Leaving(Leaving { until, closing: None, opened: false })
+        State::Leaving(Leaving { until, closing: None, opened: false, object: None })
     }
 
     pub(super) fn deadline(&self) -> Moment {
-        self.closing.unwrap_or(self.until)
+        let until = self.closing.unwrap_or(self.until);
+        self.object.map_or(until, |object| object.min(until))
     }
 
     pub(super) fn on_event(self, event: Event, now: Moment, journey: &mut Journey) -> State {
@@ -42,6 +46,9 @@ impl Leaving {
     }
 
     pub(super) fn on_deadline(self, now: Moment, journey: &mut Journey) -> State {
+        if self.object.is_some() {
+            return Self::went_wrong(Reason::ObjectLeft, now, journey);
+        }
         if self.closing.is_some() {
             return Self::went_wrong(Reason::GateFault, now, journey);
         }
@@ -60,6 +67,18 @@ impl Leaving {
             return Self::went_wrong(Reason::GateFault, now, journey);
         }
         self.opened |= gate.exit != Door::Locked;
+        let lies_there = gate.object_left && gate.cabin.is_none();
+        match (lies_there, self.object) {
+            (true, None) => {
+                journey.show(Prompt::TakeBelongings);
+                self.object = Some(now.after(journey.profile.limits.object_ms));
+            }
+            (false, Some(_)) => {
+                journey.show(Prompt::GoThrough);
+                self.object = None;
+            }
+            _ => {}
+        }
         match (gate.cabin, self.closing) {
             // Nobody leaves through a locked exit: the sensors have lost sight of the traveller.
             (Some(0), _) if !self.opened => Self::went_wrong(Reason::CabinUnobserved, now, journey),

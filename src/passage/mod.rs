@@ -5,7 +5,8 @@
 //! [`Passage::on_time`] when [`Passage::deadline`] has come. The exit opens only by
 //! [`Effect::OpenExit`], which carries policy's token, and only after [`Event::OutcomeStored`].
 //!
-//! Two-step mantrap: the document is checked at the shut entrance, the face in the shut cabin.
+//! Two-step mantrap ([`Topology::TwoStep`](crate::policy::Topology)): the document is checked at the shut entrance,
+//! the face in the shut cabin.
 //!
 //! ```text
 //! Ready ─► Reading ─► Entering ─► Capturing ─► Storing ─► Leaving ─► (ended: admitted)
@@ -13,20 +14,39 @@
 //!    └────────┴───────────┴────────────┴──────────┴──────────┴──► Referred / Withdrawn ─► (ended)
 //! ```
 //!
+//! One step: reader, display and camera stand in the cabin. An open lane shows "walk in"; whoever comes to the
+//! entrance is let in, alone, and behind the shut entrance asked for the document. The face is filmed while the chip
+//! is read, and compared when the portrait is there; one verdict over both, then the exit opens or an officer comes.
+//! A person who only passed by the entrance leaves no record.
+//!
+//! ```text
+//! Ready ─► Entering ─► Presenting ─► Capturing ─► Storing ─► Leaving ─► (ended: admitted)
+//! ```
+//!
+//! Misbehaviour is asked to be mended, within a time limit of the profile, before an officer is called: a second
+//! person ([`Prompt::OnePersonOnly`], `several_persons_ms`) or face (the same), a document left on the reader
+//! ([`Prompt::TakeDocument`], `take_document_ms`), something left in the cabin ([`Prompt::TakeBelongings`],
+//! `object_ms`), a traveller who does not go on (`enter_ms`, `document_ms`, `capture_ms`, `leave_ms`). Who turns back
+//! may go; who lays another document on the reader meanwhile meets an officer.
+//!
 //! What can never happen, whatever is heard and in whatever order (`tests/passage.rs` shows it with
 //! arbitrary events at arbitrary times): the exit is told to open without a stored admission, twice, or
 //! while the cabin does not hold exactly one person behind a locked entrance; a passage that has begun
 //! does not end.
 //!
-//! What the lane owes: one [`Event::Gate`] or [`Event::GateLost`] at the start and at every change; all
-//! effects taken after each call, in order; a new passage after [`Effect::Ended`].
+//! What the lane owes: one [`Event::Gate`] or [`Event::GateLost`] at the start and at every change;
+//! [`Event::DocumentOnReader`] likewise, where the reader tells; all effects taken after each call, in order; a new passage after [`Effect::Ended`].
 mod aftermath;
+mod cabin;
 mod capturing;
 mod command;
 mod entering;
 mod gate;
 mod journey;
 mod leaving;
+mod lines;
+mod lookup;
+mod presenting;
 mod reading;
 mod ready;
 mod several;
@@ -44,6 +64,7 @@ use entering::Entering;
 use jiff::Timestamp;
 use journey::Journey;
 use leaving::Leaving;
+use presenting::Presenting;
 use reading::Reading;
 use ready::Ready;
 use std::sync::Arc;
@@ -64,6 +85,7 @@ enum State {
     Ready(Ready),
     Reading(Reading),
     Entering(Entering),
+    Presenting(Presenting),
     Capturing(Capturing),
     Storing(Storing),
     Leaving(Leaving),
@@ -96,6 +118,7 @@ impl Passage {
             State::Ready(ready) => ready.on_event(event, now, journey),
             State::Reading(reading) => reading.on_event(event, now, journey),
             State::Entering(entering) => entering.on_event(event, now, journey),
+            State::Presenting(presenting) => presenting.on_event(event, now, journey),
             State::Capturing(capturing) => capturing.on_event(event, now, journey),
             State::Storing(storing) => storing.on_event(event, now, journey),
             State::Leaving(leaving) => leaving.on_event(event, now, journey),
@@ -116,6 +139,7 @@ impl Passage {
                 State::Ready(ready) => ready.on_deadline(now, journey),
                 State::Reading(reading) => reading.on_deadline(now, journey),
                 State::Entering(entering) => entering.on_deadline(now, journey),
+                State::Presenting(presenting) => presenting.on_deadline(now, journey),
                 State::Capturing(capturing) => capturing.on_deadline(now, journey),
                 State::Storing(storing) => storing.on_deadline(now, journey),
                 State::Leaving(leaving) => leaving.on_deadline(now, journey),
@@ -132,6 +156,7 @@ impl Passage {
             State::Ready(ready) => ready.deadline(),
             State::Reading(reading) => Some(reading.deadline()),
             State::Entering(entering) => Some(entering.deadline()),
+            State::Presenting(presenting) => Some(presenting.deadline()),
             State::Capturing(capturing) => Some(capturing.deadline(&self.journey)),
             State::Storing(storing) => Some(storing.deadline()),
             State::Leaving(leaving) => Some(leaving.deadline()),
@@ -145,6 +170,11 @@ impl Passage {
         self.journey.next_effect()
     }
 
+    /// The pictures that an outcome would keep now: their bytes are to be at hand.
+    pub fn pictures(&self) -> Vec<Picture> {
+        self.journey.pictures()
+    }
+
     /// Which passage this is.
     pub fn id(&self) -> &PassageId {
         self.journey.id()
@@ -155,13 +185,14 @@ impl Passage {
         self.journey.began_at()
     }
 
-    /// Name of the state for logs and pages: `ready`, `reading`, `entering`, `capturing`, `storing`,
+    /// Name of the state for logs and pages: `ready`, `reading`, `entering`, `presenting`, `capturing`, `storing`,
     /// `leaving`, `referred`, `withdrawn`, `ended`.
     pub fn state_name(&self) -> &'static str {
         match &self.state {
             State::Ready(_) => "ready",
             State::Reading(_) => "reading",
             State::Entering(_) => "entering",
+            State::Presenting(_) => "presenting",
             State::Capturing(_) => "capturing",
             State::Storing(_) => "storing",
             State::Leaving(_) => "leaving",

@@ -3,8 +3,9 @@
 use super::command;
 use super::entering::Entering;
 use super::journey::Journey;
+use super::lines::are_of_another;
 use super::{Effect, Event, GateCommand, Moment, Prompt, State, Step};
-use crate::check::{Check, CheckId, Reason};
+use crate::check::Reason;
 use crate::document::Mrz;
 
 #[derive(Debug)]
@@ -27,39 +28,41 @@ impl Reading {
 
     pub(super) fn on_event(self, event: Event, now: Moment, journey: &mut Journey) -> State {
         if let Some(reason) = Journey::interruption(&event) {
-            Self::broke_off(reason, journey);
+            journey.chip_broke_off(reason);
             return journey.refer(reason, now);
         }
         if let Event::Command(_) = event {
-            Self::broke_off(Reason::ReleasedToOfficer, journey);
+            journey.chip_broke_off(Reason::ReleasedToOfficer);
         }
         if let Some(released) = command::released(&event, now, journey) {
             return released;
         }
-        let Event::DocumentExamined(findings) = event else {
-            return State::Reading(self);
+        let findings = match event {
+            Event::DocumentExamined(findings) => findings,
+            Event::DocumentNamed(lines) => {
+                journey.named(&lines, now);
+                return State::Reading(self);
+            }
+            Event::LinesRead(lines)
+                if journey.printed.as_ref().is_some_and(|printed| are_of_another(printed, &lines)) =>
+            {
+                journey.chip_broke_off(Reason::DocumentSwapped);
+                return journey.refer(Reason::DocumentSwapped, now);
+            }
+            _ => return State::Reading(self),
         };
         journey.examined(*findings);
         journey.step(Step::Document, journey.began(), now);
         let objections = journey.entrance();
         if !objections.is_empty() {
-            return journey.refer_for(objections, now);
+            return journey.refuse(objections, now);
         }
         journey.ask_central(now);
         Entering::begin(now, journey)
     }
 
     pub(super) fn on_deadline(self, now: Moment, journey: &mut Journey) -> State {
-        Self::broke_off(Reason::ChipTimeout, journey);
+        journey.chip_broke_off(Reason::ChipTimeout);
         journey.refer(Reason::ChipTimeout, now)
-    }
-
-    /// What is known when the chip's findings never came.
-    fn broke_off(reason: Reason, journey: &mut Journey) {
-        if let Some(printed) = &journey.printed {
-            let consistency = printed.consistency.clone();
-            journey.add_check(consistency);
-        }
-        journey.add_check(Check::aborted(CheckId::ChipAccess, reason));
     }
 }

@@ -1,30 +1,31 @@
-//! The gate is idle: shut, empty, and waiting for a document; or closed, until it is.
+//! The gate is idle: shut, empty, and waiting; or closed, until it is. Two steps: it waits for a document on the
+//! reader before the entrance. One step: for a traveller at the entrance.
+//!
+//! A document that was left on the reader keeps the next traveller from beginning, until somebody takes it.
 
 use super::command::{self, LaneCommand};
+use super::entering::Entering;
 use super::journey::Journey;
+use super::lines::{Lines, Tries};
 use super::reading::Reading;
 use super::{Effect, Event, GateCommand, GateState, Moment, Prompt, State};
-use crate::check::{Check, CheckId, CheckResult, Reason};
-use crate::document::Mrz;
-
-/// Times that the printed lines are read before an officer is called.
-const TRIES_MOST: u8 = 4;
+use crate::check::{Check, CheckId, Reason};
 
 #[derive(Debug)]
 pub(super) struct Ready {
-    /// Whether the traveller was told that the gate may be used; `None` before anything was said.
-    open: Option<bool>,
+    /// What the traveller reads; `None` before anything was said.
+    shown: Option<Prompt>,
     /// Whether doors that stand open were told to shut since they were last seen shut.
     tidied: bool,
-    /// Lines that were read in vain.
-    tries: u8,
+    /// Lines that were read.
+    tries: Tries,
     /// Until when the next try is awaited, once there was one.
     until: Option<Moment>,
 }
 
 impl Ready {
     pub(super) fn new() -> Ready {
-        Ready { open: None, tidied: false, tries: 0, until: None }
+        Ready { shown: None, tidied: false, tries: Tries::default(), until: None }
     }
 
     pub(super) fn deadline(&self) -> Option<Moment> {
@@ -33,17 +34,17 @@ impl Ready {
 
     pub(super) fn on_event(mut self, event: Event, now: Moment, journey: &mut Journey) -> State {
         match event {
-            Event::LinesRead(lines) if self.open == Some(true) => {
+            Event::LinesRead(lines) if self.shown == Some(Prompt::PlaceDocument) => {
                 return self.lines_read(&lines, now, journey);
             }
             Event::OfficerWanted => return journey.refer(Reason::OfficerCalled, now),
             Event::Stop if journey.has_begun() => return journey.refer(Reason::LaneStopping, now),
             Event::Stop => {
-                self.close(journey);
+                self.close(journey, Prompt::Closed);
                 journey.wish(Effect::Ended);
                 return State::Ended;
             }
-            Event::Conditions(_) if journey.has_begun() => {}
+            Event::Conditions(_) | Event::DocumentOnReader(_) if journey.has_begun() => {}
             // A traveller who has begun is not left standing before a gate that went out of service.
             Event::Gate(_) | Event::GateLost if journey.has_begun() => {
                 let reason = journey.gate.map_or(Some(Reason::GateLost), |gate| gate.against_entering());
@@ -51,13 +52,21 @@ impl Ready {
                     return journey.refer(reason, now);
                 }
             }
-            Event::Gate(_) | Event::Conditions(_) => {
+            Event::Gate(_) | Event::Conditions(_) | Event::DocumentOnReader(_) => {
                 // A gate that was not heard yet is told of by itself.
                 if let Some(gate) = journey.gate {
                     self.look(gate, journey);
+                    // One step: whoever stands at the entrance of an open lane is let in.
+                    if self.shown == Some(Prompt::WalkIn)
+                        && gate.entry_zone.is_some_and(|persons| persons > 0)
+                    {
+                        journey.begin(now);
+                        journey.gate(GateCommand::LampRed);
+                        return Entering::begin(now, journey);
+                    }
                 }
             }
-            Event::GateLost => self.close(journey),
+            Event::GateLost => self.close(journey, Prompt::Closed),
             Event::Command(_) if journey.has_begun() => {
                 if let Some(released) = command::released(&event, now, journey) {
                     return released;
@@ -80,19 +89,14 @@ impl Ready {
 
     fn lines_read(mut self, lines: &[String], now: Moment, journey: &mut Journey) -> State {
         journey.begin(now);
-        self.tries = self.tries.saturating_add(1);
-        let last = self.tries >= TRIES_MOST;
-        match Mrz::parse(lines) {
-            Ok(mrz) if last || mrz.consistency.result == CheckResult::Successful => {
-                Reading::begin(mrz, now, journey)
-            }
-            Err(error) if last => {
+        match self.tries.read(lines) {
+            Lines::Read(mrz) => Reading::begin(*mrz, now, journey),
+            Lines::Unreadable(error) => {
                 let check = Check::undetermined(CheckId::MrzConsistency, Reason::MrzUnreadable);
                 journey.add_check(check.with_detail(error.to_string()));
                 journey.refer(Reason::MrzUnreadable, now)
             }
-            // Not readable, or a check digit is wrong: far more often a bad reading than a bad document.
-            Ok(_) | Err(_) => {
+            Lines::Again => {
                 journey.show(Prompt::PlaceDocumentAgain);
                 self.until = Some(now.after(journey.profile.limits.chip_ms));
                 State::Ready(self)
@@ -101,18 +105,21 @@ impl Ready {
     }
 
     fn look(&mut self, gate: GateState, journey: &mut Journey) {
-        if gate.against_entering().is_none() && !journey.lane_closed() {
+        let left_behind = journey.document_on_reader == Some(true);
+        if gate.against_entering().is_none() && !journey.lane_closed() && !left_behind {
             self.tidied = false;
-            if self.open != Some(true) {
-                self.open = Some(true);
-                journey.show(Prompt::PlaceDocument);
+            let open = if journey.one_step() { Prompt::WalkIn } else { Prompt::PlaceDocument };
+            if self.shown != Some(open) {
+                self.shown = Some(open);
+                journey.show(open);
                 journey.gate(GateCommand::LampGreen);
                 journey.gate(GateCommand::BeaconOff);
             }
             return;
         }
-        self.close(journey);
-        if gate.cabin.is_some_and(|persons| persons > 0) || gate.wrong_way {
+        self.close(journey, if left_behind { Prompt::TakeDocument } else { Prompt::Closed });
+        let somebody = gate.cabin.is_some_and(|persons| persons > 0);
+        if somebody || gate.wrong_way || gate.object_left || left_behind {
             journey.gate(GateCommand::BeaconOn);
         }
         // Doors that were left open (by a power cut, or for an officer) shut once the cabin is empty.
@@ -123,10 +130,10 @@ impl Ready {
         }
     }
 
-    fn close(&mut self, journey: &mut Journey) {
-        if self.open != Some(false) {
-            self.open = Some(false);
-            journey.show(Prompt::Closed);
+    fn close(&mut self, journey: &mut Journey, prompt: Prompt) {
+        if self.shown != Some(prompt) {
+            self.shown = Some(prompt);
+            journey.show(prompt);
             journey.gate(GateCommand::LampRed);
         }
     }

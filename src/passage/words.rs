@@ -59,6 +59,11 @@ impl LookupFindings {
 pub enum Event {
     /// An optical reader gave lines (not yet parsed).
     LinesRead(Vec<String>),
+    /// DG1's lines (not yet parsed, nothing of them verified yet), while the rest of the chip is still read.
+    DocumentNamed(Vec<String>),
+    /// Whether a document lies on the reader: said when one comes or is taken away, and at the passage's start when
+    /// one lies there.
+    DocumentOnReader(bool),
     /// Chip reading and document checks ended, well or not.
     DocumentExamined(Box<DocumentFindings>),
     /// The gate's inputs; sent at every change and at the passage's start.
@@ -103,14 +108,18 @@ pub enum Prompt {
     OnePersonOnly,
     /// Stand on the mark, look at the camera.
     LookAtCamera,
+    /// Leave the document where it is and look at the camera.
+    LookWhileReading,
     /// Mend what keeps the picture from serving.
     Adjust(QualityFlaw),
     /// Wait a moment.
     Wait,
     /// Go on through the exit.
     GoThrough,
-    /// Take your passport (shown when a passage was withdrawn).
+    /// Take your passport.
     TakeDocument,
+    /// Fetch what was left in the cabin.
+    TakeBelongings,
     /// An officer will help; said the same way for every reason.
     SeeOfficer,
 }

@@ -46,6 +46,7 @@ fn gravity(reason: Reason) -> Gravity {
         | PresentationAttack
         | PersonChanged
         | DocumentReported
+        | DocumentSwapped
         | PersonListed => Gravity::Evidence,
 
         MrzCheckDigit
@@ -65,6 +66,7 @@ fn gravity(reason: Reason) -> Gravity {
         | SeveralFaces
         | SeveralPersons
         | PermissionMissing
+        | ObjectLeft
         | MorphSuspected => Gravity::Irregular,
 
         MrzUnreadable
@@ -94,9 +96,8 @@ fn gravity(reason: Reason) -> Gravity {
         | NoListInForce
         | PersonUndecided => Gravity::Unknown,
 
-        TravellerLeft | TravellerTimeout | DocumentRemoved | OfficerCalled | ReleasedToOfficer => {
-            Gravity::Course
-        }
+        TravellerLeft | TravellerTimeout | DocumentRemoved | DocumentLeft | OfficerCalled
+        | ReleasedToOfficer => Gravity::Course,
 
         GateLost | GateFault | CameraLost | ReaderLost | OutcomeNotDurable | FaceEngineFailed
         | LaneStopping | CheckMissing | LivenessModelMissing | DiskNearlyFull | ClockWrong

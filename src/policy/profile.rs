@@ -21,12 +21,26 @@ pub enum Demand {
     Evaluatory,
 }
 
+/// Where document reader, display and camera stand (TR-03121-3.1 §2.5).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Topology {
+    /// The document is read before the entrance, the face filmed in the cabin.
+    #[default]
+    TwoStep,
+    /// Document and face are both read in the cabin.
+    OneStep,
+}
+
 /// What this gate asks for. Unknown keys are refused.
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Profile {
     /// Name, as records carry it.
     pub name: String,
+    /// Which way travellers go. A lane's settings can say so in its place: one profile serves many lanes.
+    #[serde(default)]
+    pub topology: Topology,
     /// Demand for each check. A check without entry is mandatory; read it by [`Profile::demand`].
     #[serde(default)]
     pub checks: BTreeMap<CheckId, Demand>,
@@ -66,6 +80,8 @@ pub struct Limits {
     /// From the printed lines to the end of chip reading; also how long a second try to read the lines
     /// is waited for.
     pub chip_ms: u64,
+    /// One step only: from the shut entrance to the first readable lines.
+    pub document_ms: u64,
     /// From the open entrance to one person inside; also how long a referred traveller has to step back
     /// out of the cabin.
     pub enter_ms: u64,
@@ -73,10 +89,15 @@ pub struct Limits {
     pub capture_ms: u64,
     /// From the question to central's answer.
     pub lookup_ms: u64,
-    /// How long more than one person may stay in the cabin before the passage is referred.
+    /// How long, added up, more than one person may stay in the cabin, or more than one face in view, before the
+    /// passage is referred.
     pub several_persons_ms: u64,
+    /// How long a traveller who goes on without the document has to take it from the reader.
+    pub take_document_ms: u64,
     /// From the open exit to the empty cabin.
     pub leave_ms: u64,
+    /// How long a traveller has to fetch what was left in the cabin.
+    pub object_ms: u64,
     /// A door's travel.
     pub door_ms: u64,
     /// From the outcome to its durable storage.
@@ -201,11 +222,14 @@ impl Limits {
     fn fault(&self) -> Option<(String, String)> {
         let all = [
             ("chip_ms", self.chip_ms),
+            ("document_ms", self.document_ms),
             ("enter_ms", self.enter_ms),
             ("capture_ms", self.capture_ms),
             ("lookup_ms", self.lookup_ms),
             ("several_persons_ms", self.several_persons_ms),
+            ("take_document_ms", self.take_document_ms),
             ("leave_ms", self.leave_ms),
+            ("object_ms", self.object_ms),
             ("door_ms", self.door_ms),
             ("durable_ms", self.durable_ms),
             ("referral_ms", self.referral_ms),

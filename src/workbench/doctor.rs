@@ -5,7 +5,8 @@ mod reader;
 
 use crate::face::ModelSet;
 use crate::lane::{
-    LaneSettings, OUTBOX_BYTES_MOST, client, folder_files, free_bytes, plausible, trust_store,
+    LaneSettings, OUTBOX_BYTES_MOST, certificate_lasts, client, folder_files, free_bytes, plausible,
+    trust_age, trust_store,
 };
 use crate::outbox::Outbox;
 use anyhow::{Context, bail};
@@ -89,37 +90,69 @@ pub fn run(args: &DoctorArgs) -> anyhow::Result<bool> {
 
 impl Doctor {
     fn lane_itself(&mut self, settings: &LaneSettings) {
+        self.profile(settings);
+        self.clock(Timestamp::now());
+        self.models(settings);
+        self.trust(settings, Timestamp::now());
+        self.disk(free_bytes(&settings.outbox));
+        self.outbox(settings);
+        self.certificate(settings);
+    }
+
+    fn profile(&mut self, settings: &LaneSettings) {
         self.look("profile", "mend the line that is named", || {
             settings.read_profile().map(|profile| profile.name)
         });
+    }
+
+    fn clock(&mut self, now: Timestamp) {
         self.look("clock", "set the clock, or the time service that sets it", || {
-            let now = Timestamp::now();
             plausible(now).map(|()| now)
         });
+    }
+
+    fn models(&mut self, settings: &LaneSettings) {
         self.look("models", "run `make setup`, which fetches and verifies runtime and models", || {
             ModelSet::under(&settings.var, 1)
                 .map(|_| "runtime loads, every hash is the manifest's")
                 .map_err(Into::into)
         });
-        self.look("trust", "put country certificates and *.crl files into the folder", || {
+    }
+
+    fn trust(&mut self, settings: &LaneSettings, now: Timestamp) {
+        self.look("trust", "put newer country certificates and revocation lists into the folder", || {
             let files = folder_files(&settings.trust)?;
-            trust_store(&files, Timestamp::now())?;
+            let store = trust_store(&files, now)?;
             if files.is_empty() {
                 bail!("{} is empty", settings.trust.display());
             }
-            Ok(format!("{} files", files.len()))
+            trust_age(&store, now)?;
+            Ok(format!("{} files, the newest of {}", files.len(), store.as_of().strftime("%F")))
         });
+    }
+
+    fn disk(&mut self, free: anyhow::Result<u64>) {
         self.look("disk", "make room: what is not stored lets nobody through", || {
-            let free = free_bytes(&settings.outbox)?;
+            let free = free?;
             if free < DISK_LEAST {
                 bail!("{} MiB free, at least {} MiB wanted", free >> 20, DISK_LEAST >> 20);
             }
             Ok(format!("{} MiB free", free >> 20))
         });
+    }
+
+    fn outbox(&mut self, settings: &LaneSettings) {
         self.look("outbox", "check the kit (record.key, pictures.pub) and who may write the file", || {
             let kit = settings.read_kit()?;
             let outbox = Outbox::open(&settings.outbox, &settings.name, kit.record_key, OUTBOX_BYTES_MOST)?;
             Ok(format!("{} record(s) wait for central", outbox.len()?))
+        });
+    }
+
+    fn certificate(&mut self, settings: &LaneSettings) {
+        self.look("certificate", "enrol the lane anew at central and put the new kit in place", || {
+            let kit = settings.read_kit()?;
+            certificate_lasts(&kit.certificate_pem)
         });
     }
 
@@ -134,6 +167,13 @@ impl Doctor {
         Ok(())
     }
 
+    fn screen(&mut self, settings: &LaneSettings) {
+        self.look("screen", "another program holds the port: stop it, or change the port", || {
+            TcpListener::bind(settings.screen.listen).context("the lane cannot listen here")?;
+            Ok(format!("{} is free", settings.screen.listen))
+        });
+    }
+
     fn devices(&mut self, settings: &LaneSettings) {
         let found = reader::look(settings.chip_reader.name.as_deref(), CARD_PATIENCE);
         let mend = found.as_ref().err().map_or("", reader::Trouble::mend);
@@ -141,9 +181,10 @@ impl Doctor {
         self.mrz_reader(&settings.mrz_reader);
         self.gate(&settings.gate);
         self.camera(&settings.camera);
-        self.look("screen", "another program holds the port: stop it, or change the port", || {
-            TcpListener::bind(settings.screen.listen).context("the lane cannot listen here")?;
-            Ok(format!("{} is free", settings.screen.listen))
-        });
+        self.screen(settings);
     }
 }
+
+#[cfg(test)]
+#[path = "doctor/tests.rs"]
+mod tests;

@@ -4,8 +4,8 @@
 //! | file | what |
 //! |---|---|
 //! | `passage.toml` | what it shows, topology, profile, wall clock, expected verdict and scores |
-//! | `traveller.jsonl` | printed lines, the officer button, the order to stop |
-//! | `chip.jsonl` | each conversation: what it began with, every APDU exchange, when it was heard |
+//! | `traveller.jsonl` | printed lines, whether a document lies on the reader, the officer button, the order to stop |
+//! | `chip.jsonl` | each conversation: what it began with, every APDU exchange, when it was heard; before it the lines that DG1 was found to hold |
 //! | `frames/`, `frames.jsonl` | the camera's pictures as analysed, and when |
 //! | `gate.jsonl` | contacts of the gate |
 //! | `central.jsonl` | central's answers; whether the outcome was durable |
@@ -20,7 +20,7 @@
 use crate::check::Reason;
 use crate::lane::{ChipTrace, Deed, Exchange, Film, Input, LookupFailure};
 use crate::passage::{Ending, GateState, LaneCommand, Moment};
-use crate::policy::{Condition, Profile};
+use crate::policy::{Condition, Profile, Topology};
 use crate::record::SnapshotAnswer;
 use crate::record::wire::LookupAnswer;
 use anyhow::{Context, bail};
@@ -46,8 +46,8 @@ pub struct Head {
     pub format: u32,
     /// What the passage shows, in words.
     pub shows: String,
-    /// `two_step`.
-    pub topology: String,
+    /// Which way travellers go there; the same as the profile's.
+    pub topology: Topology,
     /// Passage's id.
     pub passage: String,
     /// Wall clock at its begin.
@@ -108,6 +108,7 @@ struct Line<T> {
 #[serde(rename_all = "snake_case")]
 enum TravellerLine {
     Lines(Vec<String>),
+    OnReader(bool),
     OfficerWanted(bool),
     Stop(bool),
 }
@@ -115,6 +116,7 @@ enum TravellerLine {
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum ChipLine {
+    Named(Vec<String>),
     Session { lines: Vec<String>, random: String, now: Timestamp },
     Exchange(Exchange),
     Heard(bool),
@@ -229,12 +231,13 @@ impl Fixture {
         let head_path = folder.join("passage.toml");
         let head: Head =
             toml::from_str(&text(&head_path)?).with_context(|| format!("{}", head_path.display()))?;
-        if head.format != 1 || head.topology != "two_step" {
+        if head.format != 1 || head.topology != head.profile.topology {
             bail!(
-                "{}: format {} and topology {:?} are not known; this version plays format 1, two_step",
+                "{}: format {} and topology {:?} with a profile of {:?}; this version plays format 1, one topology",
                 head_path.display(),
                 head.format,
-                head.topology
+                head.topology,
+                head.profile.topology
             );
         }
         let mut heard = Vec::new();
@@ -260,9 +263,11 @@ fn write_heard(files: &mut Files, frames: &Path, n: usize, at: Moment, heard: &H
     };
     match input {
         Input::Lines(lines) => line(&mut files.traveller, n, at, TravellerLine::Lines(lines.clone())),
+        Input::OnReader(there) => line(&mut files.traveller, n, at, TravellerLine::OnReader(*there)),
         Input::OfficerWanted => line(&mut files.traveller, n, at, TravellerLine::OfficerWanted(true)),
         Input::Stop => line(&mut files.traveller, n, at, TravellerLine::Stop(true)),
         Input::Command(command) => line(&mut files.central, n, at, CentralLine::Command(*command)),
+        Input::Named(lines) => line(&mut files.chip, n, at, ChipLine::Named(lines.clone())),
         Input::Chip(trace) => {
             let session = ChipLine::Session {
                 lines: trace.lines.clone(),
@@ -300,6 +305,7 @@ fn read_heard(folder: &Path, heard: &mut Vec<Numbered>) -> anyhow::Result<()> {
     for Line { n, at, what } in lines(&folder.join("traveller.jsonl"))? {
         match what {
             TravellerLine::Lines(lines) => put(n, at, Input::Lines(lines)),
+            TravellerLine::OnReader(there) => put(n, at, Input::OnReader(there)),
             TravellerLine::OfficerWanted(_) => put(n, at, Input::OfficerWanted),
             TravellerLine::Stop(_) => put(n, at, Input::Stop),
         }
@@ -339,6 +345,7 @@ fn read_heard(folder: &Path, heard: &mut Vec<Numbered>) -> anyhow::Result<()> {
     let mut session: Option<ChipTrace> = None;
     for Line { n, at, what } in lines(&folder.join("chip.jsonl"))? {
         match (what, &mut session) {
+            (ChipLine::Named(lines), None) => put(n, at, Input::Named(lines)),
             (ChipLine::Session { lines, random, now }, None) => {
                 session = Some(ChipTrace { lines, random, now, exchanges: Vec::new() });
             }

@@ -12,4 +12,8 @@ pub mod models;
 pub mod morph;
 pub mod record;
 pub mod replay;
+#[cfg(feature = "issuer")]
+pub mod rig;
 pub mod scenes;
+#[cfg(feature = "issuer")]
+pub mod soak;

@@ -47,7 +47,7 @@ impl<F: FnMut(Fixture) + Send> Observer for Recorder<F> {
             head: Head {
                 format: 1,
                 shows: String::new(),
-                topology: "two_step".to_owned(),
+                topology: self.profile.topology,
                 passage: passage.0.clone(),
                 started,
                 began_ms: at.0,

@@ -152,6 +152,10 @@ mod a_camera_on_the_network {
         let mut camera = http(&server);
         camera.next_frame(PATIENCE).unwrap();
         stage.frozen();
+        // The picture at which it froze may come once; a passage must not take it for several.
+        let _ = camera.next_frame(Duration::from_millis(200));
+        let again = camera.next_frame(Duration::from_millis(200));
+        assert!(again.is_err(), "the same picture is given as a new one");
         let fault = loop {
             match says_that_nothing_comes(&mut camera) {
                 // A slow machine may be silent for a moment.

@@ -5,6 +5,7 @@ use egate::devices::gate::{GateSettings, RelayBoardSettings};
 use egate::devices::mrz_reader::{FramingProfile, MrzReaderSettings};
 use egate::devices::screen::ScreenSettings;
 use egate::lane::{ChipReaderSettings, LaneSettings};
+use egate::policy::Topology;
 use egate::policy::config::read_toml;
 use std::process::Command;
 
@@ -32,14 +33,15 @@ fn show_every_key_with_its_default() {
 #[test]
 fn hold_whole_settings_for_both_topologies() {
     for (file, topology) in [
-        (include_str!("../../hardware/lane-mantrap.toml"), "mantrap"),
-        (include_str!("../../hardware/lane-one-step.toml"), "one step"),
+        (include_str!("../../hardware/lane-mantrap.toml"), Topology::TwoStep),
+        (include_str!("../../hardware/lane-one-step.toml"), Topology::OneStep),
     ] {
-        let lane: LaneSettings = read_toml(file, topology).unwrap();
-        assert_eq!(lane.gate.relay_board, None, "{topology}: no relay board at a border");
+        let lane: LaneSettings = read_toml(file, &format!("{topology:?}")).unwrap();
+        assert_eq!(lane.read_profile().unwrap().topology, topology);
+        assert_eq!(lane.gate.relay_board, None, "{topology:?}: no relay board at a border");
         let framing = lane.mrz_reader.framing;
         let known = [FramingProfile::rte(), FramingProfile::desko(0x1C, 0x1D)];
-        assert!(known.contains(&framing), "{topology}: a framing that the tests have tried");
+        assert!(known.contains(&framing), "{topology:?}: a framing that the tests have tried");
     }
     read_toml::<LaneSettings>(include_str!("../../config/lane.toml"), "config/lane.toml").unwrap();
 }

@@ -2,8 +2,8 @@
 
 use crate::desk::{Desk, document_checks, examined, idle, lines, looked_up};
 use egate::check::{Check, Reason};
-use egate::passage::{Door, Effect, Ending, Event, GateState, LaneCommand, LookupFindings, Moment};
-use egate::policy::{Condition, Profile};
+use egate::passage::{Door, Effect, Ending, Event, GateState, LaneCommand, LookupFindings, Moment, Prompt};
+use egate::policy::{Condition, Profile, Topology};
 use proptest::prelude::*;
 use std::collections::BTreeSet;
 
@@ -43,6 +43,7 @@ fn any_gate() -> impl Strategy<Value = GateState> {
                     fire,
                     wrong_way,
                     fault,
+                    object_left: cabin.is_none(),
                 }
             },
         )
@@ -52,7 +53,7 @@ fn any_act() -> impl Strategy<Value = (Act, u64)> {
     let act = prop_oneof![
         40 => Just(Act::Help),
         2 => any_gate().prop_map(Act::Gate),
-        2 => (0u8..19).prop_map(Act::Other),
+        2 => (0u8..24).prop_map(Act::Other),
         1 => Just(Act::Wait),
     ];
     let pause = prop_oneof![12 => 0u64..400, 1 => 0u64..30_000];
@@ -75,9 +76,21 @@ fn event(number: u8) -> Event {
         12 => Event::OfficerWanted,
         13 => Event::Conditions(BTreeSet::from([Condition::CentralUnreachable])),
         14 => Event::Conditions(BTreeSet::new()),
-        15 => Event::Command(LaneCommand::ReleaseToOfficer),
-        16 => Event::Command(LaneCommand::ReopenEntry),
-        17 => Event::Conditions(BTreeSet::from([Condition::OutOfService])),
+        15 => Event::DocumentNamed(crate::desk::LINES.map(String::from).to_vec()),
+        16 => Event::DocumentOnReader(true),
+        17 => Event::DocumentOnReader(false),
+        18 => Event::LinesRead(vec![
+            crate::desk::LINES[0].into(),
+            "L898902D28UTO7408122F1204159ZE184226B<<<<<16".into(),
+        ]),
+        19 => {
+            let mut two = crate::desk::frame(8, 0.9, 0.01);
+            two.faces = 2;
+            Event::Frame(Box::new(two))
+        }
+        20 => Event::Command(LaneCommand::ReleaseToOfficer),
+        21 => Event::Command(LaneCommand::ReopenEntry),
+        22 => Event::Conditions(BTreeSet::from([Condition::OutOfService])),
         _ => Event::Stop,
     }
 }
@@ -86,12 +99,16 @@ fn event(number: u8) -> Event {
 fn help(desk: &Desk, frame: u64) -> Vec<Event> {
     let mut gate = desk.gate;
     match desk.state() {
+        "ready" if desk.prompt() == Some(Prompt::WalkIn) => gate.entry_zone = Some(1),
         "ready" => return vec![Event::Conditions(BTreeSet::new()), Event::Gate(idle()), lines()],
         "reading" => return vec![examined(document_checks())],
-        "capturing" if gate.cabin == Some(1) => {
-            return vec![looked_up(), Event::Frame(Box::new(crate::desk::frame(frame, 0.8, 0.02)))];
+        "presenting" | "capturing" if gate.cabin != Some(1) => gate.cabin = Some(1),
+        "presenting" => return vec![lines()],
+        "capturing" => {
+            let face = || Event::Frame(Box::new(crate::desk::frame(frame, 0.8, 0.02)));
+            let away = Event::DocumentOnReader(false);
+            return vec![face(), examined(document_checks()), away, looked_up(), face()];
         }
-        "capturing" => gate.cabin = Some(1),
         "entering" => match (gate.entry, gate.cabin, gate.entry_zone) {
             (Door::Open, Some(1), Some(0)) => gate.entry = Door::Locked,
             (Door::Open, ..) => (gate.cabin, gate.entry_zone) = (Some(1), Some(0)),
@@ -168,8 +185,8 @@ impl Watch {
     }
 }
 
-fn play(acts: &[(Act, u64)]) -> (Desk, Watch) {
-    let mut desk = Desk::unaware();
+fn play(topology: Topology, acts: &[(Act, u64)]) -> (Desk, Watch) {
+    let mut desk = Desk::at(topology);
     let mut watch = Watch::default();
     for (number, (act, pause)) in acts.iter().enumerate() {
         desk.wait(*pause);
@@ -190,18 +207,20 @@ fn play(acts: &[(Act, u64)]) -> (Desk, Watch) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 2_000, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 4_000, ..ProptestConfig::default() })]
 
     #[test]
     fn the_exit_opens_once_and_only_for_a_stored_admission_of_one_person(
+        topology in prop_oneof![Just(Topology::TwoStep), Just(Topology::OneStep)],
         acts in prop::collection::vec(any_act(), 0..60)
     ) {
-        let (mut desk, mut watch) = play(&acts);
+        let (mut desk, mut watch) = play(topology, &acts);
         // From here on nothing happens any more but time.
         let begun = !matches!(desk.state(), "ready") || desk.passage.deadline().is_some();
         let limits = Profile::default().limits;
         let all = limits.chip_ms + limits.enter_ms + limits.capture_ms + limits.lookup_ms
-            + limits.several_persons_ms + limits.leave_ms + 4 * limits.door_ms + 2 * limits.durable_ms
+            + limits.document_ms + limits.take_document_ms + limits.object_ms
+            + 2 * limits.several_persons_ms + limits.leave_ms + 4 * limits.door_ms + 2 * limits.durable_ms
             + limits.referral_ms + limits.enter_ms;
         desk.wait(all);
         watch.after(&desk);
@@ -229,7 +248,9 @@ proptest! {
 #[test]
 fn the_helping_world_leads_to_an_open_exit_and_a_shut_one() {
     let acts: Vec<(Act, u64)> = std::iter::repeat_n((Act::Help, 50), 40).collect();
-    let (desk, watch) = play(&acts);
-    assert!(watch.exit_opened && watch.exit_shut_since);
-    assert!(desk.ended());
+    for topology in [Topology::TwoStep, Topology::OneStep] {
+        let (desk, watch) = play(topology, &acts);
+        assert!(watch.exit_opened && watch.exit_shut_since, "{topology:?}: {}", desk.state());
+        assert!(desk.ended());
+    }
 }

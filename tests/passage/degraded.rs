@@ -1,6 +1,7 @@
 //! The table of the lane's own faults: each row, before, while and after a traveller comes.
 
 use crate::desk::{Desk, document_checks, examined, idle, lines, looked_up};
+use egate::check::Reason;
 use egate::passage::{Ending, Event, GateCommand, Prompt};
 use egate::policy::{Condition, Profile, Response};
 use std::collections::BTreeSet;
@@ -23,6 +24,59 @@ fn the_table_that_ships_has_rows_of_each_kind() {
     assert_eq!(rows(Response::Warn), [Condition::CertificateExpiring]);
     assert_eq!(rows(Response::Refer), [Condition::CentralUnreachable, Condition::TrustStoreOld]);
     assert_eq!(rows(Response::Close).len(), 6);
+}
+
+/// One row as it ships: what follows, and what the outcome of who had begun says.
+const ROWS: [(Condition, Response, Reason); 8] = [
+    (Condition::CentralUnreachable, Response::Refer, Reason::LookupUnavailable),
+    (Condition::TrustStoreOld, Response::Refer, Reason::TrustStoreOld),
+    (Condition::CameraLost, Response::Close, Reason::CameraLost),
+    (Condition::LivenessMissing, Response::Close, Reason::LivenessModelMissing),
+    (Condition::ReaderLost, Response::Close, Reason::ReaderLost),
+    (Condition::DiskNearlyFull, Response::Close, Reason::DiskNearlyFull),
+    (Condition::ClockWrong, Response::Close, Reason::ClockWrong),
+    (Condition::CertificateExpiring, Response::Warn, Reason::CertificateExpiring),
+];
+
+#[test]
+fn every_row_before_while_and_after_a_traveller_comes_in_both_topologies() {
+    assert_eq!(ROWS.map(|(condition, ..)| condition), Condition::ALL);
+    for (condition, response, reason) in ROWS {
+        assert_eq!(Profile::default().response(condition), response, "{condition:?}");
+        for (open, begun, invitation) in [
+            (Desk::new as fn() -> Desk, Desk::reading as fn() -> Desk, Prompt::PlaceDocument),
+            (Desk::inviting, Desk::reading_and_filming, Prompt::WalkIn),
+        ] {
+            // Before: only a row that closes shows so outside, and nobody begins.
+            let mut desk = open();
+            desk.hear(only(condition));
+            let closed = response == Response::Close;
+            assert_eq!(
+                desk.prompt(),
+                Some(if closed { Prompt::Closed } else { invitation }),
+                "{condition:?}"
+            );
+            assert_eq!(desk.told(GateCommand::LampRed) > 0, closed);
+            // While: everything of the document is checked and on record, whatever the row.
+            let mut desk = begun();
+            desk.hear(only(condition));
+            desk.hear(examined(document_checks()));
+            if response == Response::Warn {
+                assert_ne!(desk.state(), "referred", "{condition:?}");
+            } else {
+                assert_eq!(desk.last(), (Ending::Referred, &[reason][..]), "{condition:?}");
+                let checks = &desk.outcomes()[0].checks;
+                assert!(document_checks().iter().all(|check| checks.contains(check)), "{condition:?}");
+                assert_eq!(desk.prompt(), Some(Prompt::SeeOfficer));
+            }
+            assert_eq!(desk.exits_opened(), 0);
+            // After: what is mended opens the lane again.
+            let mut desk = open();
+            desk.hear(only(condition));
+            desk.hear(nothing());
+            assert_eq!(desk.prompt(), Some(invitation), "{condition:?}");
+        }
+    }
 }
 
 #[test]

@@ -7,7 +7,7 @@ use egate::passage::{
     DocumentFindings, Door, Effect, Ending, Event, GateCommand, GateState, LookupFindings, Moment, Outcome,
     Passage, Prompt,
 };
-use egate::policy::{ENTRANCE, PassageId, Profile};
+use egate::policy::{ENTRANCE, PassageId, Profile, Topology};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -110,9 +110,14 @@ impl Desk {
 
     /// A passage that was told nothing yet.
     pub(crate) fn unaware() -> Desk {
+        Desk::at(Topology::TwoStep)
+    }
+
+    /// A passage of this topology that was told nothing yet.
+    pub(crate) fn at(topology: Topology) -> Desk {
         let started = "2026-01-05T10:00:00Z".parse().unwrap();
-        let passage =
-            Passage::new(PassageId(ID.into()), Arc::new(Profile::default()), started, Moment(1_000));
+        let profile = Profile { topology, ..Profile::default() };
+        let passage = Passage::new(PassageId(ID.into()), Arc::new(profile), started, Moment(1_000));
         Desk { passage, now: 1_000, gate: idle(), effects: Vec::new(), frames: 0 }
     }
 
@@ -223,6 +228,43 @@ impl Desk {
         assert_eq!(desk.state(), "leaving");
         desk.wait(1_000);
         desk.gate(|g| g.exit = Door::Open);
+        desk
+    }
+
+    // The same in one step.
+
+    /// An open lane with nobody there.
+    pub(crate) fn inviting() -> Desk {
+        let mut desk = Desk::at(Topology::OneStep);
+        desk.hear(Event::Conditions(BTreeSet::new()));
+        desk.hear(Event::Gate(idle()));
+        assert_eq!((desk.state(), desk.prompt()), ("ready", Some(Prompt::WalkIn)));
+        desk
+    }
+
+    /// Alone in the shut cabin, asked for the document.
+    pub(crate) fn presenting() -> Desk {
+        let mut desk = Desk::inviting();
+        desk.wait(5_000);
+        desk.gate(|g| g.entry_zone = Some(1));
+        assert_eq!(desk.state(), "entering");
+        desk.gate(|g| g.entry = Door::Open);
+        desk.wait(500);
+        desk.gate(|g| (g.entry_zone, g.cabin) = (Some(0), Some(1)));
+        desk.gate(|g| g.entry = Door::Unknown);
+        desk.wait(1_000);
+        desk.gate(|g| g.entry = Door::Locked);
+        assert_eq!((desk.state(), desk.prompt()), ("presenting", Some(Prompt::PlaceDocument)));
+        desk
+    }
+
+    /// The document lies on the reader, its chip is read and the face filmed.
+    pub(crate) fn reading_and_filming() -> Desk {
+        let mut desk = Desk::presenting();
+        desk.wait(2_000);
+        desk.hear(lines());
+        desk.hear(Event::DocumentOnReader(true));
+        assert_eq!((desk.state(), desk.filming()), ("capturing", true));
         desk
     }
 

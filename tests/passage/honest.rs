@@ -1,7 +1,7 @@
 //! The holder with the own passport, and the small mishaps of honest travellers.
 
 use crate::desk::{Desk, LINES, document_checks, examined, idle, lines, looked_up};
-use egate::check::{Check, CheckId, CheckResult};
+use egate::check::{Check, CheckId, CheckResult, Reason};
 use egate::document::Mrz;
 use egate::face::QualityFlaw;
 use egate::passage::{Door, Effect, Ending, Event, GateCommand, GateState, Picture, Prompt, Step};
@@ -233,4 +233,56 @@ fn central_is_asked_as_soon_as_the_document_is_examined() {
     let mut desk = Desk::reading();
     desk.hear(examined(document_checks()));
     assert!(desk.effects.iter().any(|effect| matches!(effect, Effect::LookUp(_))));
+}
+
+fn named(lines: [&str; 2]) -> Event {
+    Event::DocumentNamed(lines.map(String::from).to_vec())
+}
+
+fn questions(desk: &Desk) -> usize {
+    desk.effects.iter().filter(|effect| matches!(effect, Effect::LookUp(_))).count()
+}
+
+#[test]
+fn central_is_asked_while_the_chip_is_still_read_and_only_once() {
+    let mut desk = Desk::reading();
+    desk.hear(named(LINES));
+    assert_eq!((desk.state(), questions(&desk)), ("reading", 1));
+    desk.hear(named(LINES));
+    desk.hear(looked_up());
+    desk.hear(examined(document_checks()));
+    assert_eq!((desk.state(), questions(&desk)), ("entering", 1));
+    desk.gate(|g| g.entry = Door::Open);
+    desk.walk_in();
+    desk.film();
+    assert_eq!(desk.state(), "storing");
+}
+
+#[test]
+fn an_answer_about_another_document_than_the_one_examined_admits_nobody() {
+    let other = [LINES[0], "L898902D28UTO7408122F1204159ZE184226B<<<<<16"];
+    assert!(Mrz::parse(&other).is_ok());
+    for answered_before in [true, false] {
+        let mut desk = Desk::reading();
+        desk.hear(named(other));
+        if answered_before {
+            desk.hear(looked_up());
+        }
+        desk.hear(examined(document_checks()));
+        desk.hear(looked_up());
+        assert_eq!(questions(&desk), 1);
+        desk.gate(|g| g.entry = Door::Open);
+        desk.walk_in();
+        desk.film();
+        assert_eq!(desk.last(), (Ending::Referred, &[Reason::LookupAnswerInvalid][..]));
+    }
+}
+
+#[test]
+fn lines_of_the_chip_that_cannot_be_parsed_ask_nothing() {
+    let mut desk = Desk::reading();
+    desk.hear(named(["<<<", ""]));
+    assert_eq!(questions(&desk), 0);
+    desk.hear(examined(document_checks()));
+    assert_eq!(questions(&desk), 1);
 }

@@ -7,5 +7,7 @@ mod degraded;
 mod desk;
 mod honest;
 mod interrupted;
+mod misbehaviour;
+mod one_step;
 mod referred;
 mod snapshot;

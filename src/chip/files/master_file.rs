@@ -22,6 +22,20 @@ pub struct AtrInfo {
     pub answer_bytes_most: Option<u32>,
 }
 
+impl AtrInfo {
+    /// Sizes below that of a short answer with its status are no extended length.
+    const SMALLEST: usize = 256 + 2;
+    /// The largest answer that there is, with its status.
+    const LARGEST: usize = 65_536 + 2;
+
+    /// Bytes of the chip's longest answer with status, where it knows extended length. Without stated sizes
+    /// extended length is for key agreement only (Doc 9303-11 §9.3.1.2).
+    pub fn largest_answer(&self) -> Option<usize> {
+        let stated = usize::try_from(self.answer_bytes_most?).unwrap_or(usize::MAX);
+        Some(stated.min(Self::LARGEST)).filter(|size| *size >= Self::SMALLEST)
+    }
+}
+
 /// Reads EF.ATR/INFO; what is missing is not announced.
 ///
 /// # Errors
@@ -135,6 +149,18 @@ mod tests {
         let padded = [encode_atr_info(&info), vec![0; 20]].concat();
         assert_eq!(parse_atr_info(&padded).unwrap(), info, "with padding");
         assert_eq!(parse_atr_info(&[]).unwrap(), AtrInfo::default());
+    }
+
+    #[test]
+    fn stated_sizes_that_are_broken_or_too_small_promise_no_extended_length() {
+        let largest =
+            |file: &str| parse_atr_info(&hex::decode(file).unwrap()).unwrap_or_default().largest_answer();
+        assert_eq!(largest("47039411807F66080202040002020800"), Some(2_048));
+        assert_eq!(largest("47039411407F66080202FFFF0202FFFF"), Some(65_535));
+        assert_eq!(largest("7F660A02020100020400FFFFFF"), Some(65_538), "bounded");
+        for nothing in ["", "FF", "7F6604020204", "7F66080202010002020100", "7F66040202FFFF"] {
+            assert_eq!(largest(nothing), None, "{nothing}");
+        }
     }
 
     #[test]

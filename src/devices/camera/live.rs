@@ -6,7 +6,7 @@
 //! What cannot happen: a queue of old pictures; a picture older than [`STALE_AFTER`] given as the present; a
 //! camera that is dead and looks alive.
 
-use super::freeze::{FROZEN_AFTER, FreezeWatch};
+use super::freeze::{FROZEN_AFTER, FreezeWatch, Sight};
 use super::jpeg;
 use super::yuv;
 use crate::devices::{Camera, CameraFault, Frame};
@@ -204,18 +204,22 @@ impl Grabber {
                 Ok(grabbed) => grabbed,
                 Err(fault) => return Some(fault),
             };
-            let frozen = self.watch.is_frozen(grabbed.picture.bytes(), grabbed.captured);
+            let sight = self.watch.see(grabbed.picture.bytes(), grabbed.captured);
             let mut place = self.shared.lock();
             if place.closed {
                 return None;
             }
-            if frozen {
-                place.newest = None;
-                place.fault = Some(CameraFault::Frozen(FROZEN_AFTER));
-            } else {
-                self.sequence += 1;
-                place.fault = None;
-                place.newest = Some((self.sequence, grabbed));
+            match sight {
+                Sight::New => {
+                    self.sequence += 1;
+                    place.fault = None;
+                    place.newest = Some((self.sequence, grabbed));
+                }
+                Sight::Again => {}
+                Sight::Frozen => {
+                    place.newest = None;
+                    place.fault = Some(CameraFault::Frozen(FROZEN_AFTER));
+                }
             }
             drop(place);
             self.shared.changed.notify_all();

@@ -1,6 +1,6 @@
 //! A camera before which a demonstration puts what it likes.
 
-use super::freeze::{FROZEN_AFTER, FreezeWatch};
+use super::freeze::{FROZEN_AFTER, FreezeWatch, Sight};
 use crate::devices::{Camera, CameraFault, Frame};
 use image::RgbImage;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -124,12 +124,20 @@ impl StageCamera {
 
 impl Camera for StageCamera {
     fn next_frame(&mut self, patience: Duration) -> Result<Frame, CameraFault> {
-        let (sequence, frame) = self.film(patience).ok_or(CameraFault::Silent(patience))?;
-        let captured = Instant::now();
-        if self.watch.is_frozen(&frame.jpeg, captured) {
-            return Err(CameraFault::Frozen(FROZEN_AFTER));
+        let deadline = Instant::now() + patience;
+        // Ends: the stage is filmed until the deadline at most.
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            let (sequence, frame) = self.film(left).ok_or(CameraFault::Silent(patience))?;
+            let captured = Instant::now();
+            match self.watch.see(&frame.jpeg, captured) {
+                Sight::New => {
+                    return Ok(Frame { sequence, captured, picture: frame.picture, jpeg: Some(frame.jpeg) });
+                }
+                Sight::Again => {}
+                Sight::Frozen => return Err(CameraFault::Frozen(FROZEN_AFTER)),
+            }
         }
-        Ok(Frame { sequence, captured, picture: frame.picture, jpeg: Some(frame.jpeg) })
     }
 }
 

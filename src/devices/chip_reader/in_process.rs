@@ -15,6 +15,8 @@ struct Field {
     passport: Option<SoftwarePassport>,
     /// Rises with every change, so that a card taken away and put back is another one.
     changes: u64,
+    /// The reader itself was unplugged.
+    unplugged: bool,
 }
 
 #[derive(Default)]
@@ -29,17 +31,22 @@ impl Shared {
     }
 
     /// Waits until the field is filled or empty as wished; the field then, or `None` after `patience`.
-    fn wait(&self, filled: bool, patience: Duration) -> Option<MutexGuard<'_, Field>> {
-        let (field, waited) = self
+    fn wait(&self, filled: bool, patience: Duration) -> Result<Option<MutexGuard<'_, Field>>, CardFault> {
+        let (field, _) = self
             .changed
-            .wait_timeout_while(self.field(), patience, |field| field.passport.is_some() != filled)
+            .wait_timeout_while(self.field(), patience, |field| {
+                !field.unplugged && field.passport.is_some() != filled
+            })
             .unwrap_or_else(PoisonError::into_inner);
-        (!waited.timed_out() || field.passport.is_some() == filled).then_some(field)
+        if field.unplugged {
+            return Err(CardFault::Reader("unplugged".to_owned()));
+        }
+        Ok((field.passport.is_some() == filled).then_some(field))
     }
 }
 
-/// The other side of the reader: the place where a document lies.
-#[derive(Clone)]
+/// The other side of the reader: the place where a document lies. The default is an empty one.
+#[derive(Clone, Default)]
 pub struct CardSlot(Arc<Shared>);
 
 impl CardSlot {
@@ -52,6 +59,20 @@ impl CardSlot {
     /// the next is not.
     pub fn remove(&self) -> Option<SoftwarePassport> {
         self.change(None)
+    }
+
+    /// Pulls the reader's plug, or puts it in again. What lies on it goes on lying there.
+    pub fn unplug(&self, unplugged: bool) {
+        let mut field = self.0.field();
+        field.changes += 1;
+        field.unplugged = unplugged;
+        drop(field);
+        self.0.changed.notify_all();
+    }
+
+    /// A reader of what is laid here.
+    pub fn reader(&self) -> InProcessReader {
+        InProcessReader(self.0.clone())
     }
 
     fn change(&self, passport: Option<SoftwarePassport>) -> Option<SoftwarePassport> {
@@ -70,14 +91,14 @@ pub struct InProcessReader(Arc<Shared>);
 impl InProcessReader {
     /// A reader with an empty field, and the place to put documents.
     pub fn new() -> (InProcessReader, CardSlot) {
-        let shared = Arc::new(Shared::default());
-        (InProcessReader(shared.clone()), CardSlot(shared))
+        let slot = CardSlot::default();
+        (slot.reader(), slot)
     }
 }
 
 impl ChipReader for InProcessReader {
     fn wait_for_card(&mut self, patience: Duration) -> Result<Option<Box<dyn Card>>, CardFault> {
-        let Some(mut field) = self.0.wait(true, patience) else { return Ok(None) };
+        let Some(mut field) = self.0.wait(true, patience)? else { return Ok(None) };
         if let Some(passport) = &mut field.passport {
             passport.reset();
         }
@@ -85,7 +106,7 @@ impl ChipReader for InProcessReader {
     }
 
     fn wait_for_removal(&mut self, patience: Duration) -> Result<bool, CardFault> {
-        Ok(self.0.wait(false, patience).is_some())
+        Ok(self.0.wait(false, patience)?.is_some())
     }
 }
 
@@ -99,7 +120,7 @@ impl Card for InProcessCard {
     fn transmit(&mut self, command: &[u8]) -> Result<Vec<u8>, CardFault> {
         let exchange = {
             let mut field = self.shared.field();
-            let present = field.changes == self.change;
+            let present = field.changes == self.change && !field.unplugged;
             let passport = field.passport.as_mut().filter(|_| present).ok_or(CardFault::Removed)?;
             passport.exchange(command)
         };
@@ -110,7 +131,7 @@ impl Card for InProcessCard {
     }
 
     fn reset(&mut self) -> Result<(), CardFault> {
-        let mut field = self.shared.wait(true, RETURN_PATIENCE).ok_or(CardFault::Removed)?;
+        let mut field = self.shared.wait(true, RETURN_PATIENCE)?.ok_or(CardFault::Removed)?;
         self.change = field.changes;
         field.passport.as_mut().ok_or(CardFault::Removed)?.reset();
         Ok(())
@@ -144,6 +165,19 @@ mod tests {
         assert_eq!(card.transmit(&SELECT), Err(CardFault::Removed));
         assert_eq!(card.reset(), Ok(()));
         assert_eq!(card.transmit(&SELECT), Ok(vec![0x90, 0]));
+    }
+
+    #[test]
+    fn a_reader_that_was_unplugged_is_a_fault_and_works_again_when_it_is_back() {
+        let (mut reader, slot) = InProcessReader::new();
+        slot.insert(passport());
+        let mut card = reader.wait_for_card(Duration::ZERO).unwrap().unwrap();
+        slot.unplug(true);
+        assert_eq!(card.transmit(&SELECT), Err(CardFault::Removed));
+        assert!(matches!(reader.wait_for_card(Duration::ZERO), Err(CardFault::Reader(_))));
+        assert!(matches!(reader.wait_for_removal(Duration::ZERO), Err(CardFault::Reader(_))));
+        slot.unplug(false);
+        assert!(reader.wait_for_card(Duration::ZERO).unwrap().is_some());
     }
 
     #[test]

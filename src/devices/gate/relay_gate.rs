@@ -152,6 +152,7 @@ impl RelayGate {
             fire: false,
             wrong_way: false,
             fault: entry != Door::Locked && exit != Door::Locked,
+            object_left: false,
         })
     }
 

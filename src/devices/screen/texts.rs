@@ -153,7 +153,7 @@ fn read(source: &Source) -> Result<Language, TextError> {
 }
 
 /// Every prompt there is.
-pub const PROMPTS: [Prompt; 21] = [
+pub const PROMPTS: [Prompt; 23] = [
     Prompt::Closed,
     Prompt::PlaceDocument,
     Prompt::ReadingDocument,
@@ -161,6 +161,7 @@ pub const PROMPTS: [Prompt; 21] = [
     Prompt::WalkIn,
     Prompt::OnePersonOnly,
     Prompt::LookAtCamera,
+    Prompt::LookWhileReading,
     Prompt::Adjust(QualityFlaw::TooFar),
     Prompt::Adjust(QualityFlaw::TooNear),
     Prompt::Adjust(QualityFlaw::OffCentre),
@@ -174,6 +175,7 @@ pub const PROMPTS: [Prompt; 21] = [
     Prompt::Wait,
     Prompt::GoThrough,
     Prompt::TakeDocument,
+    Prompt::TakeBelongings,
     Prompt::SeeOfficer,
 ];
 
@@ -187,6 +189,7 @@ pub fn key(prompt: Prompt) -> &'static str {
         Prompt::WalkIn => "walk_in",
         Prompt::OnePersonOnly => "one_person_only",
         Prompt::LookAtCamera => "look_at_camera",
+        Prompt::LookWhileReading => "look_while_reading",
         Prompt::Adjust(QualityFlaw::TooFar) => "too_far",
         Prompt::Adjust(QualityFlaw::TooNear) => "too_near",
         Prompt::Adjust(QualityFlaw::OffCentre) => "off_centre",
@@ -200,6 +203,7 @@ pub fn key(prompt: Prompt) -> &'static str {
         Prompt::Wait => "wait",
         Prompt::GoThrough => "go_through",
         Prompt::TakeDocument => "take_document",
+        Prompt::TakeBelongings => "take_belongings",
         Prompt::SeeOfficer => "see_officer",
     }
 }

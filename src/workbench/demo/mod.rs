@@ -8,12 +8,13 @@ mod table;
 mod traveller;
 mod watch;
 
-pub use scenarios::{CentralIs, Conduct, Presented, SCENARIOS, Scenario};
+pub use scenarios::{CentralIs, Conduct, Presented, SCENARIOS, Scenario, scenarios};
 pub use stage::{Stage, StageSettings};
 pub use watch::Passed;
 
 use crate::lane::Faculties;
 use crate::passage::Outcome;
+use crate::policy::Topology;
 use crate::workbench::fixture::Fixture;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -34,6 +35,9 @@ pub struct DemoArgs {
     /// How much quicker than life people, doors and chips are
     #[arg(long, default_value_t = 2.0, value_parser = speed)]
     speed: f32,
+    /// How the gate is built: two-step or one-step
+    #[arg(long, default_value = "two-step", value_parser = topology)]
+    topology: Topology,
     /// Keep databases, keys and documents in this folder; a temporary one when absent
     #[arg(long)]
     folder: Option<PathBuf>,
@@ -48,6 +52,9 @@ pub struct RecordArgs {
     /// Folder in which each passage gets a folder of its own
     #[arg(long)]
     out: PathBuf,
+    /// How the gate is built: two-step or one-step
+    #[arg(long, default_value = "two-step", value_parser = topology)]
+    topology: Topology,
     /// Folder in which set-up put runtime, models and pictures
     #[arg(long, env = "EGATE_VAR", default_value = "var")]
     var: PathBuf,
@@ -60,13 +67,26 @@ fn speed(text: &str) -> Result<f32, String> {
         .ok_or_else(|| "a number from 0.2 to 20".into())
 }
 
+fn topology(text: &str) -> Result<Topology, String> {
+    match text {
+        "two-step" => Ok(Topology::TwoStep),
+        "one-step" => Ok(Topology::OneStep),
+        _ => Err("two-step or one-step".into()),
+    }
+}
+
 /// Plays the passages; `false` when one came out otherwise than expected.
 ///
 /// # Errors
 /// When something that set-up provides is missing, or a part does not start.
 pub fn run(args: &DemoArgs) -> anyhow::Result<bool> {
     in_folder(args.folder.as_deref(), |folder| {
-        let settings = StageSettings { folder: folder.to_owned(), var: args.var.clone(), speed: args.speed };
+        let settings = StageSettings {
+            folder: folder.to_owned(),
+            var: args.var.clone(),
+            speed: args.speed,
+            topology: args.topology,
+        };
         let mut stage = Stage::build(&settings)?;
         let temporary = args.folder.is_none().then(|| folder.to_owned());
         end_when_stopped(temporary, stage.faculties())?;
@@ -76,7 +96,7 @@ pub fn run(args: &DemoArgs) -> anyhow::Result<bool> {
         eprintln!("data                 {}", folder.display());
         eprintln!();
         loop {
-            let good = play(&mut stage, args.speed)?;
+            let good = play(&mut stage, args)?;
             if args.once {
                 stage.stop()?;
                 return Ok(good);
@@ -87,15 +107,15 @@ pub fn run(args: &DemoArgs) -> anyhow::Result<bool> {
 }
 
 /// All passages once, with the table.
-fn play(stage: &mut Stage, speed: f32) -> anyhow::Result<bool> {
+fn play(stage: &mut Stage, args: &DemoArgs) -> anyhow::Result<bool> {
     let table = Table::begin();
     let mut good = true;
-    for scenario in &SCENARIOS {
+    for scenario in scenarios(args.topology) {
         let Passed { outcome, .. } = stage.play(scenario)?;
         let expected = as_expected(scenario, &outcome);
         good &= expected;
         table.line(scenario, &outcome, expected);
-        std::thread::sleep(PAUSE.div_f32(speed));
+        std::thread::sleep(PAUSE.div_f32(args.speed));
     }
     Ok(good)
 }
@@ -111,12 +131,16 @@ pub fn as_expected(scenario: &Scenario, outcome: &Outcome) -> bool {
 /// As [`run`], and when the folder cannot be written.
 pub fn record(args: &RecordArgs) -> anyhow::Result<bool> {
     in_folder(None, |folder| {
-        let settings =
-            StageSettings { folder: folder.to_owned(), var: args.var.clone(), speed: UNWATCHED_SPEED };
+        let settings = StageSettings {
+            folder: folder.to_owned(),
+            var: args.var.clone(),
+            speed: UNWATCHED_SPEED,
+            topology: args.topology,
+        };
         let mut stage = Stage::build(&settings)?;
         end_when_stopped(Some(folder.to_owned()), stage.faculties())?;
         let mut good = true;
-        for scenario in &SCENARIOS {
+        for scenario in scenarios(args.topology) {
             let Passed { outcome, fixture } = stage.play(scenario)?;
             let to = write(&args.out, scenario, fixture)?;
             let expected = as_expected(scenario, &outcome);

@@ -2,40 +2,17 @@
 
 use super::scenarios::Presented;
 use crate::devices::camera::StageFrame;
-use crate::lane::{Faculties, Film};
-use crate::workbench::scenes::{self, Scene, Sitter};
-use anyhow::Context;
-use image::RgbImage;
+use crate::lane::Faculties;
+use crate::workbench::rig::Person;
+use crate::workbench::scenes::Scene;
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 
 /// Frames of one scene; the camera shows them over and over.
 const FRAMES: usize = 16;
 /// The same frames whenever the demonstration runs.
 const SEED: u64 = 1;
-
-/// One picture with the place of its face.
-struct Person {
-    picture: RgbImage,
-    face: [f32; 4],
-}
-
-impl Person {
-    fn load(var: &Path, name: &str, faculties: &Faculties) -> anyhow::Result<Person> {
-        let path = var.join("pictures").join(name);
-        let picture = image::open(&path)
-            .with_context(|| format!("{} (fetched by `make setup`)", path.display()))?
-            .into_rgb8();
-        let mut engine = faculties.engine.lock().unwrap_or_else(PoisonError::into_inner);
-        let face = engine.locate(&picture).with_context(|| format!("{}", path.display()))?;
-        Ok(Person { picture, face })
-    }
-
-    fn sitter(&self) -> Sitter<'_> {
-        Sitter { picture: &self.picture, face: self.face }
-    }
-}
 
 /// Everybody who comes.
 pub(super) struct People {
@@ -57,7 +34,7 @@ impl People {
     pub(super) fn load(var: &Path, faculties: &Faculties) -> anyhow::Result<People> {
         let enrolled = Person::load(var, "obama.jpg", faculties)?;
         Ok(People {
-            portrait: scenes::portrait_jpeg(&enrolled.sitter()),
+            portrait: enrolled.portrait(),
             holder: Person::load(var, "obama3.jpg", faculties)?,
             pictured: Person::load(var, "obama2.jpg", faculties)?,
             other: Person::load(var, "biden.jpg", faculties)?,
@@ -73,27 +50,19 @@ impl People {
         if let Some(frames) = self.painted.get(&presented) {
             return Ok(frames.clone());
         }
-        let frames = Arc::new(self.paint(presented)?);
+        let frames = self.paint(presented)?;
         self.painted.insert(presented, frames.clone());
         Ok(frames)
     }
 
-    fn paint(&self, presented: Presented) -> anyhow::Result<Vec<StageFrame>> {
+    fn paint(&self, presented: Presented) -> anyhow::Result<Arc<Vec<StageFrame>>> {
         let (scene, person, second) = match presented {
             Presented::Holder => (Scene::Living, &self.holder, None),
             Presented::Other => (Scene::Living, &self.other, None),
             Presented::Print => (Scene::Print, &self.pictured, None),
             Presented::Screen => (Scene::Screen, &self.pictured, None),
-            Presented::TwoPersons => (Scene::TwoPersons, &self.holder, Some(self.other.sitter())),
+            Presented::TwoPersons => (Scene::TwoPersons, &self.holder, Some(&self.other)),
         };
-        let frames = scenes::frames(scene, &person.sitter(), second.as_ref(), FRAMES, SEED);
-        let compressed: Result<Vec<StageFrame>, image::ImageError> = frames
-            .iter()
-            .map(|frame| {
-                let film = Film::from_jpeg(0, Film::compress(frame)?)?;
-                Ok(StageFrame { jpeg: film.jpeg, picture: film.picture })
-            })
-            .collect();
-        Ok(compressed?)
+        person.film(scene, second, FRAMES, SEED)
     }
 }

@@ -3,6 +3,7 @@
 use crate::check::Reason;
 use crate::devices::card::Attack;
 use crate::passage::Ending;
+use crate::policy::Topology;
 use crate::workbench::issue::Defect;
 
 /// Who stands before the camera.
@@ -29,6 +30,10 @@ pub enum Conduct {
     Accompanied,
     /// Places the document and goes away.
     WalksAway,
+    /// Never takes the document from the reader.
+    Forgets,
+    /// Leaves a bag in the cabin.
+    LeavesObject,
 }
 
 /// What is the matter with central.
@@ -85,7 +90,7 @@ const GOOD: Scenario = Scenario {
 const REFERRED: Scenario = Scenario { ending: Ending::Referred, ..GOOD };
 
 /// The passages in order.
-pub const SCENARIOS: [Scenario; 14] = [
+pub const SCENARIOS: [Scenario; 17] = [
     GOOD,
     Scenario {
         number: 2,
@@ -193,7 +198,39 @@ pub const SCENARIOS: [Scenario; 14] = [
         reasons: &[Reason::ChipAuthenticationFailed],
         ..REFERRED
     },
+    Scenario {
+        number: 15,
+        key: "second-face",
+        title: "somebody else looks into the camera, too",
+        presented: Presented::TwoPersons,
+        reasons: &[Reason::SeveralFaces],
+        ..REFERRED
+    },
+    Scenario {
+        number: 16,
+        key: "document-left",
+        title: "passport forgotten on the reader",
+        conduct: Conduct::Forgets,
+        reasons: &[Reason::DocumentLeft],
+        ..REFERRED
+    },
+    Scenario {
+        number: 17,
+        key: "object-left",
+        title: "a bag left in the cabin",
+        conduct: Conduct::LeavesObject,
+        reasons: &[Reason::ObjectLeft],
+        ..REFERRED
+    },
 ];
+
+/// The passages that a gate so built can play: where nobody lays a document before the entrance, nobody walks away
+/// from it there.
+pub fn scenarios(topology: Topology) -> impl Iterator<Item = &'static Scenario> {
+    let plays =
+        move |scenario: &&Scenario| topology == Topology::TwoStep || scenario.conduct != Conduct::WalksAway;
+    SCENARIOS.iter().filter(plays)
+}
 
 #[cfg(test)]
 mod tests {

@@ -1,13 +1,14 @@
 //! Watches the demonstration's lane: records each passage and hands it over when it has ended.
 
 use crate::lane::{Deed, Input, Observer};
-use crate::passage::{Moment, Outcome, Step, StepTime};
+use crate::passage::{Moment, Outcome, Prompt, Step, StepTime};
 use crate::policy::{PassageId, Profile};
 use crate::workbench::fixture::Fixture;
 use crate::workbench::record::Recorder;
 use jiff::Timestamp;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
+use tokio::sync::watch;
 
 /// Passages that may wait to be looked at.
 const WAITING_MOST: usize = 16;
@@ -28,11 +29,16 @@ pub(super) struct Watch {
     asked: Moment,
     /// From the question to central's answer, milliseconds.
     answered: Option<u64>,
+    shown: watch::Sender<Option<Prompt>>,
 }
+
+/// What comes out of a [`Watch`]: passages that are over, and what the screen says.
+pub(super) type Seen = (Watch, Receiver<Passed>, watch::Receiver<Option<Prompt>>);
 
 impl Watch {
     /// Hands every passage that had an outcome to the receiver.
-    pub(super) fn new(profile: Arc<Profile>, trust: Vec<(String, Vec<u8>)>) -> (Watch, Receiver<Passed>) {
+    pub(super) fn new(profile: Arc<Profile>, trust: Vec<(String, Vec<u8>)>) -> Seen {
+        let (shown, prompts) = watch::channel(None);
         let (give, take): (SyncSender<Passed>, _) = sync_channel(WAITING_MOST);
         let outcome: Arc<Mutex<Option<Outcome>>> = Arc::default();
         let kept = outcome.clone();
@@ -43,7 +49,8 @@ impl Watch {
             }
         });
         let recorder = Recorder::new(profile, trust, finished);
-        (Watch { recorder, outcome, handed_out: Moment(0), asked: Moment(0), answered: None }, take)
+        let (handed_out, asked, answered) = (Moment(0), Moment(0), None);
+        (Watch { recorder, outcome, handed_out, asked, answered, shown }, take, prompts)
     }
 }
 
@@ -71,8 +78,10 @@ impl Observer for Watch {
     }
 
     fn did(&mut self, at: Moment, deed: &Deed) {
-        if *deed == Deed::LookedUp {
-            self.asked = at;
+        match deed {
+            Deed::LookedUp => self.asked = at,
+            Deed::Showed(prompt) => drop(self.shown.send_replace(Some(*prompt))),
+            _ => {}
         }
         self.recorder.did(at, deed);
     }

@@ -5,7 +5,7 @@ pub mod y4m;
 
 pub use folder::{RecordedFrame, list_frames};
 
-use super::freeze::{FROZEN_AFTER, FreezeWatch};
+use super::freeze::{FROZEN_AFTER, FreezeWatch, Sight};
 use super::jpeg::{self, PICTURE_MOST};
 use crate::devices::{Camera, CameraFault, Frame};
 use image::RgbImage;
@@ -174,8 +174,24 @@ impl RecordedCamera {
 
 impl Camera for RecordedCamera {
     fn next_frame(&mut self, patience: Duration) -> Result<Frame, CameraFault> {
+        let deadline = Instant::now() + patience;
+        // Ends: every turn takes the recording's next frame, none of them after the deadline.
+        loop {
+            let frame = self.due_frame(deadline, patience)?;
+            let bytes = frame.jpeg.as_deref().unwrap_or(frame.picture.as_raw());
+            match self.watch.see(bytes, frame.captured) {
+                Sight::New => return Ok(frame),
+                Sight::Again => {}
+                Sight::Frozen => return Err(CameraFault::Frozen(FROZEN_AFTER)),
+            }
+        }
+    }
+}
+
+impl RecordedCamera {
+    /// The frame that is next in time, waited for.
+    fn due_frame(&mut self, deadline: Instant, patience: Duration) -> Result<Frame, CameraFault> {
         let now = Instant::now();
-        let deadline = now + patience;
         let mut begun = *self.begun.get_or_insert(now);
         if self.next >= self.recording.times.len() && self.repeat {
             begun = self.wrap(begun);
@@ -185,16 +201,13 @@ impl Camera for RecordedCamera {
         }
         let due = self.due(begun, self.next).filter(|due| *due <= deadline);
         let (Some(captured), Some((sequence, _))) = (due, self.recording.times.get(self.next)) else {
-            std::thread::sleep(patience);
+            std::thread::sleep(deadline.saturating_duration_since(now));
             return Err(CameraFault::Silent(patience));
         };
         let sequence = sequence + self.rounds * FRAMES_MOST as u64;
         std::thread::sleep(captured.saturating_duration_since(now));
         let (picture, jpeg) = self.recording.load(self.next)?;
         self.next += 1;
-        if self.watch.is_frozen(jpeg.as_deref().unwrap_or(picture.as_raw()), captured) {
-            return Err(CameraFault::Frozen(FROZEN_AFTER));
-        }
         Ok(Frame { sequence, captured, picture, jpeg })
     }
 }

@@ -165,6 +165,7 @@ impl Block {
             emergency_stop: !has(Input::EmergencyStopClosed),
             fire: !has(Input::FireClosed),
             wrong_way: !has(Input::NoWrongWay),
+            object_left: !has(Input::NoObjectLeft),
             fault: self.faults != 0 || !at_work.contains(&self.state) || !well.into_iter().all(has),
         }
     }

@@ -9,11 +9,11 @@
   // While filming, prompts follow the face and may change quickly: each stays long enough to be read.
   const READABLE_MS = 900;
   const CALLED_MS = 10000;
-  const FILMING = new Set(["look_at_camera", "too_far", "too_near", "off_centre", "blurred", "too_dark", "too_bright", "turned", "eyes_closed", "mouth_open", "covered"]);
+  const FILMING = new Set(["look_at_camera", "look_while_reading", "too_far", "too_near", "off_centre", "blurred", "too_dark", "too_bright", "turned", "eyes_closed", "mouth_open", "covered"]);
   const STEP = {
     place_document: 0, reading_document: 0, place_document_again: 0,
     walk_in: 1, one_person_only: 1,
-    look_at_camera: 2, too_far: 2, too_near: 2, off_centre: 2, blurred: 2, too_dark: 2, too_bright: 2, turned: 2,
+    look_at_camera: 2, look_while_reading: 2, too_far: 2, too_near: 2, off_centre: 2, blurred: 2, too_dark: 2, too_bright: 2, turned: 2,
     eyes_closed: 2, mouth_open: 2, covered: 2,
     go_through: 3,
   };
