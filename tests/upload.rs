@@ -3,14 +3,18 @@
 
 mod common;
 
-use common::central::{Chain, World, picture_ref, sha256};
-use egate::central::store::PassageFilter;
-use egate::outbox::{BackOff, Backlog, UploadState, Uploader};
+use common::central::{Chain, EPOCH, World, picture_ref, sha256};
+use egate::central::store::{AlarmKind, PassageFilter};
+use egate::outbox::{BackOff, Backlog, Extent, UploadState, Uploader};
 use egate::record::{PassageRecord, SignedRecord};
 use std::collections::HashMap;
 use std::convert::Infallible;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
+
+fn sequence(signed: &SignedRecord) -> u64 {
+    serde_json::from_str::<PassageRecord>(&signed.canonical).unwrap().position.sequence
+}
 
 /// A queue in memory that counts what is asked of it.
 #[derive(Default)]
@@ -24,8 +28,17 @@ struct Memory {
 impl Backlog for Memory {
     type Error = Infallible;
 
-    fn pending(&mut self, most: usize) -> Result<Vec<SignedRecord>, Infallible> {
-        Ok(self.records.iter().take(most).cloned().collect())
+    fn extent(&mut self) -> Result<Option<Extent>, Infallible> {
+        let ends = self.records.first().zip(self.records.last());
+        Ok(ends.map(|(first, last)| Extent {
+            epoch: EPOCH.to_owned(),
+            first: sequence(first),
+            last: sequence(last),
+        }))
+    }
+
+    fn pending_after(&mut self, after: u64, most: usize) -> Result<Vec<SignedRecord>, Infallible> {
+        Ok(self.records.iter().filter(|record| sequence(record) > after).take(most).cloned().collect())
     }
 
     fn sealed_picture(&mut self, sha256: &str) -> Result<Option<Vec<u8>>, Infallible> {
@@ -34,8 +47,6 @@ impl Backlog for Memory {
     }
 
     fn acknowledge(&mut self, _epoch: &str, through: u64) -> Result<(), Infallible> {
-        let sequence =
-            |r: &SignedRecord| serde_json::from_str::<PassageRecord>(&r.canonical).unwrap().position.sequence;
         self.records.retain(|record| sequence(record) > through);
         self.acknowledged.push(through);
         Ok(())
@@ -169,4 +180,64 @@ async fn the_durable_queue_is_emptied_and_its_referral_becomes_a_case() {
     .unwrap();
     uploader.stop().await;
     assert_eq!(world.central.store().open_cases(10).unwrap().1, 1);
+}
+
+/// Waits until something holds; what it looks at changes by the work of others.
+async fn until(what: impl Fn() -> bool) {
+    let wait = async {
+        while !what() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, wait).await.unwrap();
+}
+
+#[tokio::test]
+async fn what_comes_while_a_backlog_is_sent_arrives_before_the_rest_of_it() {
+    let world = World::start().await;
+    let mut chain = Chain::new(&world, "lane-1");
+    let mut memory = Memory::default();
+    for n in 0..200_u8 {
+        let sealed = vec![n; 1000];
+        memory.records.push(chain.next(|record| record.pictures = vec![picture_ref("frame", &sealed)]));
+        memory.pictures.insert(sha256(&sealed), sealed);
+    }
+    let queue = Arc::new(Mutex::new(memory));
+    let uploader = Uploader::start(world.client("lane-1"), Arc::clone(&queue), QUICK);
+    until(|| !queue.lock().unwrap().acknowledged.is_empty()).await;
+    queue.lock().unwrap().records.push(chain.next(|_| {}));
+    let store = world.central.store();
+    let live = egate::central::store::RecordKey {
+        lane: "lane-1".to_owned(),
+        epoch: EPOCH.to_owned(),
+        sequence: 201,
+    };
+    until(|| store.passage(&live).unwrap().is_some()).await;
+    let waiting = queue.lock().unwrap().records.len();
+    assert!(waiting > 100, "only {waiting} of the backlog were left when the live record arrived");
+    let alarms = store.alarms(10).unwrap();
+    assert_eq!((alarms.len(), alarms[0].kind), (1, AlarmKind::Backlog), "said to be on its way: {alarms:?}");
+
+    until(|| queue.lock().unwrap().records.is_empty()).await;
+    uploader.stop().await;
+    assert_eq!(store.passages(&all()).unwrap().len(), 201);
+    assert!(store.alarms(10).unwrap().is_empty(), "the backlog came");
+    assert_eq!(queue.lock().unwrap().picture_reads, 200, "no picture was sent twice");
+}
+
+#[tokio::test]
+async fn telemetry_follows_the_outcomes_and_leaves_the_queue() {
+    let world = World::start().await;
+    let kit = world.kit("lane-1");
+    let path = world.folder.path().join("outbox.db");
+    let mut outbox = egate::outbox::Outbox::open(&path, "lane-1", kit.record_key.clone(), 64 << 20).unwrap();
+    outbox.tell("2026-01-05T10:00:05Z".parse().unwrap(), "camera_lost", "no frame for \0 2 s").unwrap();
+    outbox.tell("2026-01-05T10:00:09Z".parse().unwrap(), "camera_back", "").unwrap();
+    let queue = Arc::new(Mutex::new(outbox));
+    let uploader = Uploader::start(world.client("lane-1"), Arc::clone(&queue), QUICK);
+    until(|| queue.lock().unwrap().telemetry(9).unwrap().is_empty()).await;
+    uploader.stop().await;
+    let told = world.central.store().telemetry("lane-1", 10).unwrap();
+    let kinds: Vec<_> = told.iter().map(|told| (told.entry.number, told.entry.kind.as_str())).collect();
+    assert_eq!(kinds, [(2, "camera_back"), (1, "camera_lost")]);
 }

@@ -2,8 +2,11 @@
 
 use super::backup::{backup, restore};
 use super::list_command::{self, ListCommand};
+use super::logging::LoggingProfile;
+use super::openapi;
 use super::order_command::{self, OrderCommand};
 use super::release_command::{self, ReleaseCommand};
+use super::statistics_command::{self, StatisticsArgs};
 use super::store::Role;
 use super::{Central, CentralSettings, Office, enrol};
 use clap::{Args, Subcommand};
@@ -92,6 +95,41 @@ enum Preparation {
         #[arg(long)]
         from: PathBuf,
     },
+    /// Say at which port a lane stands; statistics count there from then on
+    #[command(
+        after_help = "Example:\n  egate central port --config central.toml --lane lane-1 --port harbour"
+    )]
+    Port {
+        /// The service's settings
+        #[arg(long, default_value = DEFAULT_CONFIG)]
+        config: PathBuf,
+        /// Lane's name
+        #[arg(long)]
+        lane: String,
+        /// Port's name: letters, digits, hyphens
+        #[arg(long)]
+        port: String,
+    },
+    /// Tables of passages, reasons, times and decisions, as CSV or JSON
+    Statistics(StatisticsArgs),
+    /// The log of passages, one JSON line each, with what the logging profile of BSI TR-03135-2 §4.3 holds
+    #[command(
+        after_help = "Example:\n  egate central log --config central.toml --from 2026-07-01 --to 2026-07-31 > july.jsonl"
+    )]
+    Log {
+        /// The service's settings
+        #[arg(long, default_value = DEFAULT_CONFIG)]
+        config: PathBuf,
+        /// First day of arrival (YYYY-MM-DD, UTC), or a time (RFC 3339)
+        #[arg(long)]
+        from: String,
+        /// Last day, which is in; or a time, which is not
+        #[arg(long)]
+        to: String,
+        /// Another profile than that of the settings
+        #[arg(long, value_enum)]
+        profile: Option<LoggingProfile>,
+    },
     /// Import, approve and show the lists that look-ups ask
     #[command(subcommand)]
     Lists(ListCommand),
@@ -101,6 +139,24 @@ enum Preparation {
     /// Give a lane a command: out of service, release to an officer; never the exit
     #[command(subcommand)]
     Command(OrderCommand),
+    /// Take in records that were carried here in a folder of `egate outbox export`
+    #[command(
+        after_help = "Example:\n  egate central import-records --config central.toml --from /media/stick/lane-1 --by supervisor"
+    )]
+    ImportRecords {
+        /// The service's settings
+        #[arg(long, default_value = DEFAULT_CONFIG)]
+        config: PathBuf,
+        /// The folder
+        #[arg(long)]
+        from: PathBuf,
+        /// Who brings them, for the audit trail
+        #[arg(long)]
+        by: String,
+    },
+    /// What lanes and other systems call, as OpenAPI 3.1
+    #[command(after_help = "Example:\n  egate central openapi > openapi.json")]
+    Openapi,
     /// List a document as reported
     #[command(
         after_help = "Example:\n  egate central report --config central.toml --state UTO --number L898902C3 --kind stolen"
@@ -146,7 +202,19 @@ pub fn serve(args: &CentralArgs) -> anyhow::Result<bool> {
         Some(Preparation::Backup { config, out }) => backup(&CentralSettings::read(config)?, out)?,
         Some(Preparation::Restore { config, from }) => restore(&CentralSettings::read(config)?, from)?,
         Some(Preparation::Releases(command)) => return release_command::run(command),
+        Some(Preparation::Port { config, lane, port }) => wait_for(office(config)?.set_port(lane, port))?,
+        Some(Preparation::Statistics(args)) => return statistics_command::run(args),
+        Some(Preparation::Log { config, from, to, profile }) => {
+            let time = (statistics_command::time(from, false)?, statistics_command::time(to, true)?);
+            let written = wait_for(office(config)?.log(*profile, time, "command line", std::io::stdout()))?;
+            eprintln!("{written} passages");
+        }
         Some(Preparation::Command(command)) => return order_command::run(command),
+        Some(Preparation::ImportRecords { config, from, by }) => {
+            let done = wait_for(office(config)?.import_records(from, by))?;
+            println!("{}", serde_json::to_string(&done)?);
+        }
+        Some(Preparation::Openapi) => print!("{}", openapi::document()?),
         Some(Preparation::Lists(command)) => return list_command::run(command),
         Some(Preparation::Report { config, state, number, kind }) => {
             wait_for(office(config)?.report_document(state, number, kind))?;

@@ -59,7 +59,7 @@ pub(super) fn ingest(
         return Err(IngestError::Refused(refused));
     }
     let epoch = good.first().map(|first| first.record.position.epoch.clone()).unwrap_or_default();
-    let done = store.append(&good, now)?;
+    let done = store.append_held(&good, batch.held_from, now)?;
     match (done.stored_through, done.conflict) {
         (Some(stored_through), _) => {
             Ok(Ingested { answer: BatchAnswer { epoch, stored_through }, new: done.new })
@@ -92,8 +92,7 @@ fn examine(
         let text = format!("the record is of lane {:?}, the certificate of {:?}", at.lane, lane.name);
         return Err(refusal(RefusalCode::OtherLane, text, sequence));
     }
-    let epoch_fine = at.epoch.len() == 32 && at.epoch.bytes().all(|b| b.is_ascii_hexdigit());
-    if !epoch_fine || at.sequence == 0 || i64::try_from(at.sequence).is_err() {
+    if !is_epoch(&at.epoch) || at.sequence == 0 || i64::try_from(at.sequence).is_err() {
         let text = "a record's epoch is 32 hexadecimal digits, its sequence counts from 1".to_owned();
         return Err(refusal(RefusalCode::Malformed, text, sequence));
     }
@@ -111,6 +110,11 @@ fn examine(
         return Err(refused);
     }
     Ok(VerifiedRecord { signed, record })
+}
+
+/// Whether this can be the epoch of a queue.
+pub(super) fn is_epoch(text: &str) -> bool {
+    text.len() == 32 && text.bytes().all(|b| b.is_ascii_hexdigit())
 }
 
 fn record_key(lane: &Lane) -> Result<VerifyingKey, StoreError> {

@@ -1,12 +1,13 @@
 //! The calls of [`crate::record::wire`]. Each names its lane by the certificate of its connection.
 
-use super::ingest::{IngestError, ingest, refusal};
+use super::ingest::{IngestError, ingest, is_epoch, refusal};
 use super::pictures::PictureError;
 use super::serve::Shared;
 use super::store::{AuditEntry, Lane, Millis};
-use super::{commands, enrol, lookup, snapshot, tls};
+use super::{commands, enrol, lane_watch, lookup, snapshot, tls};
 use crate::record::wire::{
-    LookupAnswer, LookupQuestion, PICTURE_BYTES_MOST, RECORD_BYTES_MOST, RecordBatch, Refusal, RefusalCode,
+    LANE_TIME, LookupAnswer, LookupQuestion, PICTURE_BYTES_MOST, RECORD_BYTES_MOST, RecordBatch, Refusal,
+    RefusalCode, Telemetry, TelemetryAnswer, TelemetryBatch,
 };
 use crate::record::{
     CommandOrder, CommandReport, LANE_TEXT_MOST, LaneState, POLL_MOST_MS, ReleaseManifest, RunningRelease,
@@ -14,7 +15,7 @@ use crate::record::{
 };
 use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{Path, Query, Request, State};
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post, put};
@@ -28,6 +29,8 @@ use std::time::{Duration, Instant};
 
 /// Largest body of records: a full batch of records of the greatest length, as JSON in JSON.
 const RECORDS_BODY_MOST: usize = RecordBatch::MOST * RECORD_BYTES_MOST;
+/// Largest body of telemetry: a full batch of entries of the greatest length, escaped.
+const TELEMETRY_BODY_MOST: usize = 8 * TelemetryBatch::MOST * Telemetry::TEXT_MOST;
 /// Largest body of a look-up.
 const LOOKUP_BODY_MOST: usize = 4 << 10;
 /// Longest of each text in a look-up, bytes.
@@ -47,6 +50,7 @@ pub(super) fn router(shared: Arc<Shared>) -> Router {
         .route("/v1/health", get(async || StatusCode::NO_CONTENT))
         .route("/v1/pictures/{sha256}", put(put_picture))
         .route("/v1/records", post(post_records))
+        .route("/v1/telemetry", post(post_telemetry))
         .route("/v1/lookups", post(post_lookup))
         .route("/v1/commands/{id}", post(post_command_report))
         .route("/v1/state", put(put_state))
@@ -73,7 +77,8 @@ async fn admit_lane(
     next: Next,
 ) -> Result<Response, ApiError> {
     let _room = shared.room.try_acquire().map_err(|_| ApiError::busy("too many calls at once"))?;
-    request.extensions_mut().insert(lane_of(&shared, &info).await?);
+    let lane = lane_of(&shared, &info, request.headers()).await?;
+    request.extensions_mut().insert(lane);
     tokio::time::timeout(CALL_MOST, next.run(request))
         .await
         .map_err(|_| ApiError::busy("the call took too long"))
@@ -87,33 +92,42 @@ async fn let_lane_wait(
     next: Next,
 ) -> Result<Response, ApiError> {
     let _room = shared.waiting.try_acquire().map_err(|_| ApiError::busy("too many lanes wait at once"))?;
-    request.extensions_mut().insert(lane_of(&shared, &info).await?);
+    let lane = lane_of(&shared, &info, request.headers()).await?;
+    request.extensions_mut().insert(lane);
     tokio::time::timeout(CALL_MOST, next.run(request))
         .await
         .map_err(|_| ApiError::busy("the call took too long"))
 }
 
-/// The lane that the certificate names, enrolled and not revoked.
-async fn lane_of(shared: &Arc<Shared>, info: &TlsInfo) -> Result<Lane, ApiError> {
+/// The lane that the certificate names, enrolled and not revoked, when it does not call too often.
+async fn lane_of(shared: &Arc<Shared>, info: &TlsInfo, headers: &HeaderMap) -> Result<Lane, ApiError> {
     let Some(name) = tls::lane_name(info) else {
         return Err(unknown_lane("the certificate has no single common name"));
     };
-    let lane = shared.blocking(move |shared| known_lane(shared, &name)).await?;
+    let lane = shared.blocking(move |shared| shared.known_lane(&name)).await?;
     let lane = lane.ok_or_else(|| unknown_lane("the certificate's lane is not enrolled here"))?;
     if lane.revoked {
         return Err(unknown_lane("the certificate's lane was revoked"));
     }
+    if !shared.watch.may_call(&lane.name, Instant::now()) {
+        return Err(ApiError::busy("this lane calls too often"));
+    }
+    if let Some(time) = headers.get(LANE_TIME).and_then(|time| time.to_str().ok()?.parse().ok()) {
+        lane_watch::measure(shared, &lane.name, time).await?;
+    }
     Ok(lane)
 }
 
-/// The lane, taken over from the identity folder when it was enrolled since the last look.
-fn known_lane(shared: &Shared, name: &str) -> anyhow::Result<Option<Lane>> {
-    if let Some(lane) = shared.store.lane(name)? {
-        return Ok(Some(lane));
+impl Shared {
+    /// The lane, taken over from the identity folder when it was enrolled since the last look.
+    pub(super) fn known_lane(&self, name: &str) -> anyhow::Result<Option<Lane>> {
+        if let Some(lane) = self.store.lane(name)? {
+            return Ok(Some(lane));
+        }
+        let Some(key) = enrol::lane_record_key(&self.identity, name)? else { return Ok(None) };
+        self.store.add_lane(name, &hex::encode(key.as_bytes()), self.now())?;
+        Ok(self.store.lane(name)?)
     }
-    let Some(key) = enrol::lane_record_key(&shared.identity, name)? else { return Ok(None) };
-    shared.store.add_lane(name, &hex::encode(key.as_bytes()), shared.now())?;
-    Ok(shared.store.lane(name)?)
 }
 
 async fn put_picture(
@@ -158,6 +172,32 @@ async fn post_records(
         }
         Err(IngestError::Store(error)) => Err(ApiError::from(anyhow::Error::from(error))),
     }
+}
+
+async fn post_telemetry(
+    State(shared): State<Arc<Shared>>,
+    Extension(lane): Extension<Lane>,
+    body: Body,
+) -> Result<Response, ApiError> {
+    let batch: TelemetryBatch = json_body(body, TELEMETRY_BODY_MOST).await?;
+    let fine = |entry: &Telemetry| {
+        let fits = entry.kind.len() <= Telemetry::KIND_MOST && entry.text.len() <= Telemetry::TEXT_MOST;
+        fits && i64::try_from(entry.number).is_ok()
+    };
+    let rising = batch.entries.is_sorted_by(|before, after| before.number < after.number);
+    let (count, epoch) = (batch.entries.len(), is_epoch(&batch.epoch));
+    let (true, true, true, Some(last)) = (
+        count <= TelemetryBatch::MOST,
+        epoch && rising,
+        batch.entries.iter().all(fine),
+        batch.entries.last(),
+    ) else {
+        let text = format!("telemetry is 1 to {} short entries, their numbers rising", TelemetryBatch::MOST);
+        return Err(malformed(text));
+    };
+    let stored_through = last.number;
+    shared.blocking(move |shared| Ok(shared.store.keep_telemetry(&lane.name, &batch, shared.now())?)).await?;
+    Ok(Json(TelemetryAnswer { stored_through }).into_response())
 }
 
 async fn post_lookup(

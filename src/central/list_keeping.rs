@@ -97,6 +97,7 @@ fn approve(shared: &Shared, by: &Keeper, list: &str, generation: u64) -> anyhow:
         Approval::Done => Ok(()),
         Approval::SamePerson => bail!("{name} proposed this generation: another supervisor must approve it"),
         Approval::Incomplete => bail!("the import of this generation broke off: import the file again"),
+        Approval::Rejected => bail!("this generation was rejected: import the file again"),
         Approval::Missing => bail!("list {list} has no generation {generation}"),
     }
 }

@@ -11,6 +11,7 @@
 //!
 //! * a record is acknowledged before it is committed, or stored twice, or replaced by another;
 //! * a record is stored that names a picture which central does not have;
+//! * one lane's calls keep central from the others';
 //! * a case is decided by two officers, or without the officer's own judgement before the scores, or
 //!   without a line in the audit trail;
 //! * a text that came from a chip is run by an officer's browser, or bytes of a chip reach it: pictures
@@ -25,12 +26,16 @@ mod commands;
 mod console;
 mod distribution;
 pub mod enrol;
+mod import_records;
 mod ingest;
+mod lane_watch;
 mod lanes_api;
 mod list_command;
 mod list_keeping;
+mod logging;
 pub mod lookup;
 mod monitoring;
+mod openapi;
 mod order_command;
 mod pictures;
 mod release_command;
@@ -38,14 +43,21 @@ mod retention;
 mod serve;
 mod settings;
 mod snapshot;
+mod statistics;
+mod statistics_command;
 pub mod store;
 mod tls;
 
 pub use backup::{backup, restore};
 pub use command::{CentralArgs, serve};
 pub use commands::{NewCommand, may_command};
+pub use console::CaseLimits;
 pub use distribution::NewRelease;
+pub use import_records::ImportedRecords;
 pub use list_keeping::{Keeper, Proposal};
-pub use retention::RetentionSettings;
+pub use logging::{Extended, LoggingProfile};
+pub use pictures::{PicturesSettings, S3Settings};
+pub use retention::{KindDays, RetentionSettings};
 pub use serve::{Central, Office, RunningCentral};
 pub use settings::{CentralSettings, ConsoleSettings, LanesSettings};
+pub use statistics::to_csv;

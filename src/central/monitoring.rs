@@ -2,18 +2,23 @@
 //!
 //! | call | answer |
 //! |---|---|
-//! | `GET /healthz` | 200 when the database answers, else 503 |
+//! | `GET /healthz` | 200 while the process lives |
+//! | `GET /readyz` | 200 when database and pictures answer and the service goes on, else 503 |
 //! | `GET /metrics` | Prometheus' text form, version 0.0.4 |
+//! | `GET /openapi.json` | what lanes and other systems call |
 //!
 //! The listener is separate and off unless the settings name it, so that it can be kept from officers' and
 //! lanes' networks.
 
+use super::openapi;
 use super::serve::Shared;
+use super::store::{LaneTotal, storable_word};
 use axum::Router;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -21,6 +26,8 @@ use std::time::Duration;
 
 /// Alarms that are counted; more are told as this many.
 const ALARMS_MOST: usize = 10_000;
+/// How long readiness may take to find out.
+const READY_MOST: Duration = Duration::from_secs(5);
 /// Upper ends of the look-ups' times, milliseconds.
 const LOOKUP_MS: [u64; 8] = [5, 10, 25, 50, 100, 250, 1000, 3000];
 
@@ -76,15 +83,39 @@ impl Counters {
 
 /// The listener's calls.
 pub(super) fn router(shared: Arc<Shared>) -> Router {
-    Router::new().route("/healthz", get(health)).route("/metrics", get(metrics)).with_state(shared)
+    Router::new()
+        .route("/healthz", get(async || "alive\n"))
+        .route("/readyz", get(ready))
+        .route("/metrics", get(metrics))
+        .route("/openapi.json", get(described))
+        .with_state(shared)
 }
 
-async fn health(State(shared): State<Arc<Shared>>) -> Response {
-    match shared.blocking(|shared| Ok(shared.store.fingerprint()?)).await {
-        Ok(_) => "the database answers\n".into_response(),
+async fn ready(State(shared): State<Arc<Shared>>) -> Response {
+    if *shared.stopping.borrow() {
+        return (StatusCode::SERVICE_UNAVAILABLE, "the service is being stopped\n").into_response();
+    }
+    let asked = shared.blocking(|shared| {
+        shared.store.version()?;
+        Ok(shared.pictures.answer()?)
+    });
+    match tokio::time::timeout(READY_MOST, asked).await {
+        Ok(Ok(())) => "ready\n".into_response(),
+        Ok(Err(error)) => {
+            tracing::error!("not ready: {error:#}");
+            (StatusCode::SERVICE_UNAVAILABLE, "the database or the pictures' store does not answer\n")
+                .into_response()
+        }
+        Err(_) => (StatusCode::SERVICE_UNAVAILABLE, "no answer in time\n").into_response(),
+    }
+}
+
+async fn described() -> Response {
+    match openapi::document() {
+        Ok(text) => ([(header::CONTENT_TYPE, "application/json")], text).into_response(),
         Err(error) => {
-            tracing::error!("not healthy: {error:#}");
-            (StatusCode::SERVICE_UNAVAILABLE, "the database does not answer\n").into_response()
+            tracing::error!("no description: {error:#}");
+            StatusCode::INTERNAL_SERVER_ERROR.into_response()
         }
     }
 }
@@ -120,7 +151,57 @@ fn stored(shared: &Shared) -> anyhow::Result<String> {
             writeln!(text, "egate_lane_silent_seconds{{lane=\"{}\"}} {seconds}", lane.lane.name)?;
         }
     }
+    lane_totals(&mut text, &shared.store.lane_totals()?, &shared.store.ports()?)?;
+    head(&mut text, "egate_lane_clock_ahead_seconds", "How far a lane's clock is ahead", "gauge")?;
+    for clock in shared.store.clocks()? {
+        let seconds = clock.ahead as f64 / 1000.0;
+        writeln!(text, "egate_lane_clock_ahead_seconds{{lane=\"{}\"}} {seconds}", clock.lane)?;
+    }
     Ok(text)
+}
+
+/// What statistics counted of each lane: exact, since a lane's sums over all time tell of no traveller.
+fn lane_totals(
+    text: &mut String,
+    totals: &[LaneTotal],
+    ports: &BTreeMap<String, String>,
+) -> std::fmt::Result {
+    let labels = |lane: &LaneTotal| {
+        let port = ports.get(&lane.lane).map_or("", String::as_str);
+        format!("lane=\"{}\",port=\"{port}\"", lane.lane)
+    };
+    type Counts = Vec<(String, u64)>;
+    let mut family =
+        |name: &str, help: &str, label: &str, of: &dyn Fn(&LaneTotal) -> Counts| -> std::fmt::Result {
+            head(text, name, help, "counter")?;
+            for lane in totals {
+                for (value, count) in of(lane) {
+                    writeln!(text, "{name}{{{},{label}=\"{value}\"}} {count}", labels(lane))?;
+                }
+            }
+            Ok(())
+        };
+    family("egate_stage_total", "Passages by stage of the funnel", "stage", &|lane| {
+        lane.stages.iter().map(|(of, n)| (storable_word(of), *n)).collect()
+    })?;
+    family("egate_ending_total", "Passages by ending", "ending", &|lane| {
+        lane.endings.iter().map(|(of, n)| (storable_word(of), *n)).collect()
+    })?;
+    family("egate_reason_total", "Reasons of passages that were not admitted", "reason", &|lane| {
+        lane.reasons.iter().map(|(of, n)| (u32::from(*of).to_string(), *n)).collect()
+    })?;
+    family("egate_decision_total", "Officers' decisions on referrals", "decision", &|lane| {
+        lane.decisions.iter().map(|(of, n)| (storable_word(of), *n)).collect()
+    })?;
+    head(text, "egate_step_seconds", "Time that the steps of passages took", "summary")?;
+    for lane in totals {
+        for (step, count, ms) in &lane.times {
+            let labels = format!("{},step=\"{step}\"", labels(lane));
+            writeln!(text, "egate_step_seconds_sum{{{labels}}} {}.{:03}", ms / 1000, ms % 1000)?;
+            writeln!(text, "egate_step_seconds_count{{{labels}}} {count}")?;
+        }
+    }
+    Ok(())
 }
 
 fn head(text: &mut String, name: &str, help: &str, kind: &str) -> std::fmt::Result {

@@ -1,13 +1,15 @@
 //! Starting and stopping the service.
 
 use super::commands::{self, Dispatched};
+use super::lane_watch::LaneWatch;
+use super::logging::LoggingProfile;
 use super::monitoring::{self, Counters};
 use super::pictures::Pictures;
 use super::retention::{self, RetentionSettings};
 use super::settings::{CentralSettings, ConsoleSettings};
 use super::snapshot::{self, Deltas};
 use super::store::{Millis, Role, Store};
-use super::{console, enrol, lanes_api, lookup, tls};
+use super::{backup, console, enrol, lanes_api, lookup, statistics, tls};
 use anyhow::Context;
 use axum_server::Handle;
 use axum_server::tls_rustls::{RustlsAcceptor, RustlsConfig};
@@ -36,6 +38,9 @@ const LOOK_EVERY: Duration = Duration::from_secs(5);
 /// How often pictures are deleted whose time is over.
 const DELETE_EVERY: Duration = Duration::from_secs(60 * 60);
 
+/// How often statistics are brought up to date.
+const COUNT_EVERY: Duration = Duration::from_secs(10);
+
 /// What all handlers share.
 pub(super) struct Shared {
     pub(super) store: Arc<Store>,
@@ -45,10 +50,16 @@ pub(super) struct Shared {
     pub(super) answers: SigningKey,
     /// Room for calls of lanes.
     pub(super) room: Semaphore,
+    /// How often each lane calls, and its clock.
+    pub(super) watch: LaneWatch,
     /// Room for password hashing, which takes memory and time by design.
     pub(super) hashing: Semaphore,
     /// For how long pictures are kept.
     pub(super) retention: RetentionSettings,
+    /// How long cases may wait.
+    pub(super) cases: console::CaseLimits,
+    /// What of a passage is logged.
+    pub(super) logging: LoggingProfile,
     /// For the metrics.
     pub(super) counters: Counters,
     /// Raised at each change that consoles show.
@@ -108,17 +119,22 @@ async fn watch_others(shared: Arc<Shared>) {
     }
 }
 
-/// Deletes what is due, at once and then every hour.
-async fn delete_due(shared: Arc<Shared>) {
+/// Does a job at once and then again and again, until the service stops. What fails is done next time.
+async fn again(
+    shared: Arc<Shared>,
+    every: Duration,
+    name: &'static str,
+    job: fn(&Shared) -> anyhow::Result<usize>,
+) -> std::io::Result<()> {
     let mut stopping = shared.stopping.subscribe();
     loop {
-        match shared.blocking(retention::delete_due).await {
+        match shared.blocking(job).await {
             Ok(0) => {}
-            Ok(passages) => tracing::info!(passages, "pictures deleted whose time was over"),
-            Err(error) => tracing::error!("deleting pictures: {error:#}"),
+            Ok(done) => tracing::info!(done, "{name}"),
+            Err(error) => tracing::error!("{name}: {error:#}"),
         }
-        if tokio::time::timeout(DELETE_EVERY, stopping.wait_for(|stop| *stop)).await.is_ok() {
-            return;
+        if tokio::time::timeout(every, stopping.wait_for(|stop| *stop)).await.is_ok() {
+            return Ok(());
         }
     }
 }
@@ -175,6 +191,11 @@ impl Central {
             let calls = monitoring::router(Arc::clone(&watched)).into_make_service();
             running.tasks.spawn(server.serve(calls));
         }
+        let escalating = Arc::clone(&watched);
+        running.tasks.spawn(async move {
+            console::escalate(escalating).await;
+            Ok(())
+        });
         let dispatching = Arc::clone(&watched);
         running.tasks.spawn(async move {
             commands::dispatch(dispatching).await;
@@ -185,11 +206,10 @@ impl Central {
             snapshot::keep_snapshot(snapping).await;
             Ok(())
         });
-        let keeping = Arc::clone(&watched);
-        running.tasks.spawn(async move {
-            delete_due(keeping).await;
-            Ok(())
-        });
+        let name = "pictures deleted whose time was over";
+        running.tasks.spawn(again(Arc::clone(&watched), DELETE_EVERY, name, retention::delete_due));
+        let name = "records and decisions counted";
+        running.tasks.spawn(again(Arc::clone(&watched), COUNT_EVERY, name, statistics::count_all));
         running.tasks.spawn(async move {
             watch_others(watched).await;
             Ok(())
@@ -205,12 +225,15 @@ fn open(settings: &CentralSettings, console_secure: bool) -> anyhow::Result<Shar
     let keys = enrol::picture_keys(&settings.identity)?;
     Ok(Shared {
         store: Arc::new(store),
-        pictures: Pictures::open(settings.data.join("pictures"), keys)?,
+        pictures: Pictures::open(&settings.pictures, settings.data.join("pictures"), keys)?,
         identity: settings.identity.clone(),
         answers: enrol::answer_key(&settings.identity)?,
         room: Semaphore::new(CALLS_AT_ONCE),
+        watch: LaneWatch::default(),
         hashing: Semaphore::new(HASHES_AT_ONCE),
         retention: settings.retention,
+        cases: settings.console.cases,
+        logging: settings.logging,
         counters: Counters::default(),
         changes: watch::Sender::new(0),
         dispatched: commands::nothing_dispatched(),
@@ -222,11 +245,11 @@ fn open(settings: &CentralSettings, console_secure: bool) -> anyhow::Result<Shar
 }
 
 /// The database that the settings name; the embedded one when they name none.
-fn open_store(settings: &CentralSettings) -> anyhow::Result<Store> {
+pub(super) fn open_store(settings: &CentralSettings) -> anyhow::Result<Store> {
     if let Some(database) = &settings.database {
         return Store::postgres(database).context("opening the database");
     }
-    let file = settings.data.join("central.sqlite");
+    let file = settings.data.join(backup::EMBEDDED);
     Store::sqlite(&file).with_context(|| format!("opening {}", file.display()))
 }
 

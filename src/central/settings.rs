@@ -1,5 +1,8 @@
 //! Settings of the central service, in TOML (`config/central.toml` is a commented example).
 
+use super::console::CaseLimits;
+use super::logging::LoggingProfile;
+use super::pictures::PicturesSettings;
 use super::retention::RetentionSettings;
 use super::store::PostgresSettings;
 use crate::policy::config::read_toml;
@@ -19,9 +22,15 @@ pub struct CentralSettings {
     /// The PostgreSQL database; without, the embedded one in `data`.
     #[serde(default)]
     pub database: Option<PostgresSettings>,
+    /// Where sealed pictures are kept; in files in `data` when nothing is said.
+    #[serde(default)]
+    pub pictures: PicturesSettings,
     /// For how long pictures are kept.
     #[serde(default)]
     pub retention: RetentionSettings,
+    /// What of a passage is logged, TR-03135-2 §4.3.
+    #[serde(default)]
+    pub logging: LoggingProfile,
     /// Address and port of health and metrics, plain HTTP; none without.
     #[serde(default)]
     pub monitoring: Option<SocketAddr>,
@@ -40,12 +49,19 @@ impl CentralSettings {
         let (console, database) = (&mut settings.console, settings.database.as_mut());
         let (authority, password) =
             database.map_or((None, None), |d| (d.authority.as_mut(), d.password_file.as_mut()));
+        let (credentials, service) = settings
+            .pictures
+            .s3
+            .as_mut()
+            .map_or((None, None), |s3| (Some(&mut s3.credentials), s3.authority.as_mut()));
         for place in [&mut settings.data, &mut settings.identity]
             .into_iter()
             .chain(console.certificate.as_mut())
             .chain(console.key.as_mut())
             .chain(authority)
             .chain(password)
+            .chain(credentials)
+            .chain(service)
         {
             *place = folder.join(&*place);
         }
@@ -73,6 +89,9 @@ pub struct ConsoleSettings {
     /// Its private key in PEM.
     #[serde(default)]
     pub key: Option<PathBuf>,
+    /// How long cases may wait.
+    #[serde(default)]
+    pub cases: CaseLimits,
 }
 
 #[cfg(test)]

@@ -39,6 +39,8 @@ fn kind(input: &Input) -> &'static str {
         Input::Conditions(_) => "conditions",
         Input::OfficerWanted => "officer wanted",
         Input::Stop => "stop",
+        Input::Command(_) => "officer's command",
+        Input::Snapshot(_) => "word of the lane's snapshot",
         Input::OnReader(true) => "document on the reader",
         Input::OnReader(false) => "document off the reader",
         Input::Named(_) => "document named",

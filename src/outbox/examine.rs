@@ -68,6 +68,9 @@ impl Outbox {
         if previous.is_some_and(|last| last != head.chain.sha256) {
             return Err(OutboxError::Damaged("the last record is not the head of the chain".into()));
         }
-        Ok(())
+        // Files of version 1 kept no signature of a head whose record had left.
+        let unsigned = head.chain.sequence > 0 && head.signature.is_empty();
+        let proven = unsigned || head.chain.verify(&head.signature, &self.key.verifying_key()).is_ok();
+        if proven { Ok(()) } else { Err(OutboxError::Damaged("the lane did not sign the head".into())) }
     }
 }

@@ -1,6 +1,6 @@
 //! What a lane fetches from central and tells it beside records: commands, its state, lists and releases.
 
-use super::upload::{CallError, CentralClient};
+use super::client::{CallError, CentralClient};
 use crate::record::{
     CONTENT_PIECE, CommandOrder, CommandReport, LaneState, POLL_MOST_MS, ReleaseManifest, RunningRelease,
     Signed, SnapshotHeader,

@@ -1,35 +1,10 @@
-//! The durable queue towards central.
-//!
-//! # Format
-//!
-//! One SQLite file in WAL mode with `synchronous = FULL`: when [`Outbox::append`] returns, the record
-//! survives the loss of power. Three tables:
-//!
-//! * `head`, one row: the lane, the epoch (random at creation), sequence and hash of the last record
-//!   ever appended, and the sequence up to which central has everything;
-//! * `records`: what central does not have yet, by sequence: canonical form, hash, signature;
-//! * `pictures`: the sealed pictures of those records, under the hash that names them.
-//!
-//! # What always holds, after every commit
-//!
-//! 1. `records` holds exactly the sequences from `acknowledged + 1` to `sequence`, without gaps.
-//! 2. Each record's `previous` is the hash of the one before; the last one's hash is the head's. The head
-//!    outlives its record, so the chain goes on after everything was acknowledged and pruned.
-//! 3. Every picture that a record in `records` names is in `pictures`; no other is. A picture leaves
-//!    with its record and not when it was uploaded, for central may lose it before it has the record.
-//! 4. A record, its pictures and the new head come in one transaction, or not at all.
-//!
-//! # What can never happen
-//!
-//! A record is never dropped for want of room: a full queue refuses the append ([`OutboxError::Full`]),
-//! and without a stored outcome the exit stays shut. An acknowledgement of something that was never
-//! appended, or of another epoch, removes nothing. Deleted content is overwritten (`secure_delete`).
+//! The durable queue itself; its format and what always holds are said at the head of the module above.
 
-use super::Backlog;
-use super::tables::{self, APPLICATION_ID, VERSION};
+use super::tables::{self, APPLICATION_ID, VERSION, VERSION_BEFORE};
+use super::{Extent, OutboxError};
 use crate::passage::Outcome;
 use crate::record::wire::{PICTURE_BYTES_MOST, RECORD_BYTES_MOST};
-use crate::record::{ChainHead, PassageRecord, Position, RecordError, SOFTWARE, SealedPicture, SignedRecord};
+use crate::record::{ChainHead, PassageRecord, Position, SOFTWARE, SealedPicture, SignedRecord};
 use ed25519_dalek::SigningKey;
 use rusqlite::{Connection, ErrorCode, OptionalExtension, TransactionBehavior};
 use std::path::{Path, PathBuf};
@@ -43,73 +18,6 @@ pub const PICTURES_MOST: usize = 16;
 const RECORD_OVERHEAD: u64 = 16 << 10;
 /// Least size that a queue can have, bytes.
 pub const OUTBOX_BYTES_LEAST: u64 = 1 << 20;
-
-/// Why the queue did not do what it was asked.
-#[derive(Debug, thiserror::Error)]
-pub enum OutboxError {
-    /// The file cannot be opened, read or written.
-    #[error("outbox {path}: {error}")]
-    Database {
-        /// The file.
-        path: PathBuf,
-        /// What SQLite says.
-        error: rusqlite::Error,
-    },
-    /// No room for another record; what is there stays there.
-    #[error("outbox is full: {used} of {most} bytes are used and {needed} more are needed")]
-    Full {
-        /// Bytes in use.
-        used: u64,
-        /// The limit.
-        most: u64,
-        /// Bytes that the record needs.
-        needed: u64,
-    },
-    /// A record or picture is larger than central takes.
-    #[error("{what} has {size}, at most {most} are allowed")]
-    TooLarge {
-        /// Which: "the record's canonical form in bytes".
-        what: &'static str,
-        /// Its size.
-        size: usize,
-        /// The bound.
-        most: usize,
-    },
-    /// The file is another lane's.
-    #[error("the outbox belongs to lane {found:?}, not to {wanted:?}")]
-    OtherLane {
-        /// Lane in the file.
-        found: String,
-        /// Lane that opens it.
-        wanted: String,
-    },
-    /// The file was written by another version, or is no outbox.
-    #[error("{path} is no outbox of version {VERSION}")]
-    Format {
-        /// The file.
-        path: PathBuf,
-    },
-    /// The content breaks what always holds.
-    #[error("the outbox is damaged: {0}")]
-    Damaged(String),
-    /// The limit is below [`OUTBOX_BYTES_LEAST`].
-    #[error("an outbox of {0} bytes is too small, at least {OUTBOX_BYTES_LEAST} are needed")]
-    Limit(u64),
-    /// An acknowledgement for what was never appended here.
-    #[error("an acknowledgement of {epoch}/{through} does not fit this outbox")]
-    Acknowledgement {
-        /// Epoch acknowledged.
-        epoch: String,
-        /// Sequence acknowledged.
-        through: u64,
-    },
-    /// The record cannot be signed.
-    #[error(transparent)]
-    Record(#[from] RecordError),
-    /// The system gives no random bytes for the epoch.
-    #[error("no random bytes: {0}")]
-    Random(getrandom::Error),
-}
 
 /// Where an outcome was put in the chain.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -135,11 +43,11 @@ pub struct Filling {
 #[derive(Debug)]
 pub struct Outbox {
     pub(super) db: Connection,
-    path: PathBuf,
+    pub(super) path: PathBuf,
     pub(super) lane: String,
     epoch: String,
     pub(super) key: SigningKey,
-    bytes_most: u64,
+    pub(super) bytes_most: u64,
 }
 
 impl Outbox {
@@ -159,12 +67,15 @@ impl Outbox {
         let tables: i64 =
             db.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0)).map_err(fault)?;
         let fresh = tables == 0 && known == 0 && version == 0;
-        if !fresh && (known, version) != (APPLICATION_ID, VERSION) {
+        let readable = known == APPLICATION_ID && (VERSION_BEFORE..=VERSION).contains(&version);
+        if !fresh && !readable {
             return Err(OutboxError::Format { path: path.to_owned() });
         }
         tables::configure(&db, bytes_most).map_err(fault)?;
         if fresh {
             tables::create(&mut db, lane, path)?;
+        } else if version == VERSION_BEFORE {
+            tables::renew(&mut db).map_err(fault)?;
         }
         let mut outbox = Outbox {
             db,
@@ -225,12 +136,21 @@ impl Outbox {
     /// # Errors
     /// When the file cannot be read.
     pub fn pending(&self, most: usize) -> Result<Vec<SignedRecord>, OutboxError> {
+        self.pending_after(0, most)
+    }
+
+    /// The same, of those alone whose sequence is beyond `after`.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn pending_after(&self, after: u64, most: usize) -> Result<Vec<SignedRecord>, OutboxError> {
         let read = || -> rusqlite::Result<Vec<SignedRecord>> {
             let mut rows = self.db.prepare_cached(
-                "SELECT canonical, sha256, signature FROM records ORDER BY sequence LIMIT ?1",
+                "SELECT canonical, sha256, signature FROM records WHERE sequence > ?1
+                 ORDER BY sequence LIMIT ?2",
             )?;
-            let most = i64::try_from(most).unwrap_or(i64::MAX);
-            rows.query_map([most], |row| {
+            let (after, most) = (i64::try_from(after), i64::try_from(most));
+            rows.query_map([after.unwrap_or(i64::MAX), most.unwrap_or(i64::MAX)], |row| {
                 Ok(SignedRecord { canonical: row.get(0)?, sha256: row.get(1)?, signature: row.get(2)? })
             })?
             .collect()
@@ -289,6 +209,17 @@ impl Outbox {
         read().map_err(|error| self.fault(error))
     }
 
+    /// Which records central does not have; `None` when it has everything.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn extent(&self) -> Result<Option<Extent>, OutboxError> {
+        let head = tables::head(&self.db).map_err(|error| self.fault(error))?;
+        let first = head.acknowledged.saturating_add(1);
+        let last = head.chain.sequence;
+        Ok((first <= last).then_some(Extent { epoch: head.epoch, first, last }))
+    }
+
     /// Records that central does not have.
     ///
     /// # Errors
@@ -320,22 +251,6 @@ impl Outbox {
 
     pub(super) fn fault(&self, error: rusqlite::Error) -> OutboxError {
         OutboxError::Database { path: self.path.clone(), error }
-    }
-}
-
-impl Backlog for Outbox {
-    type Error = OutboxError;
-
-    fn pending(&mut self, most: usize) -> Result<Vec<SignedRecord>, OutboxError> {
-        Outbox::pending(self, most)
-    }
-
-    fn sealed_picture(&mut self, sha256: &str) -> Result<Option<Vec<u8>>, OutboxError> {
-        Outbox::sealed_picture(self, sha256)
-    }
-
-    fn acknowledge(&mut self, epoch: &str, through: u64) -> Result<(), OutboxError> {
-        Outbox::acknowledge(self, epoch, through)
     }
 }
 

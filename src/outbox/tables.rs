@@ -1,4 +1,4 @@
-//! The tables of the queue's file; what they hold is said in [`super::queue`].
+//! The tables of the queue's file; what they hold is said at the head of the module above.
 
 use super::OutboxError;
 use crate::record::{ChainHead, SealedPicture, SignedRecord};
@@ -8,12 +8,21 @@ use std::path::Path;
 /// Marks the file as an outbox (SQLite's `application_id`): "egob".
 pub(super) const APPLICATION_ID: i64 = 0x6567_6f62;
 /// Version of the tables.
-pub(super) const VERSION: i64 = 1;
+pub(super) const VERSION: i64 = 2;
+/// The version before: without the head's signature and without telemetry.
+pub(super) const VERSION_BEFORE: i64 = 1;
+/// The table that version 2 brought. Numbers are never used again, so that what was dropped is missed.
+const TELEMETRY: &str = "CREATE TABLE telemetry (
+    number INTEGER PRIMARY KEY AUTOINCREMENT, at INTEGER NOT NULL, kind TEXT NOT NULL, text TEXT NOT NULL
+) STRICT;";
+
 /// The one row of `head`.
 pub(super) struct Head {
     pub(super) lane: String,
     pub(super) epoch: String,
     pub(super) chain: ChainHead,
+    /// Of the head's record; empty at the start, and in files of version 1 whose last record had left.
+    pub(super) signature: String,
     pub(super) acknowledged: u64,
 }
 
@@ -37,7 +46,8 @@ pub(super) fn create(db: &mut Connection, lane: &str, path: &Path) -> Result<(),
         transaction.execute_batch(
             "CREATE TABLE head (
                  lane TEXT NOT NULL, epoch TEXT NOT NULL,
-                 sequence INTEGER NOT NULL, sha256 TEXT NOT NULL, acknowledged INTEGER NOT NULL
+                 sequence INTEGER NOT NULL, sha256 TEXT NOT NULL, acknowledged INTEGER NOT NULL,
+                 signature TEXT NOT NULL
              ) STRICT;
              CREATE TABLE records (
                  sequence INTEGER PRIMARY KEY,
@@ -49,9 +59,10 @@ pub(super) fn create(db: &mut Connection, lane: &str, path: &Path) -> Result<(),
              CREATE INDEX pictures_by_name ON pictures (sha256);
              CREATE INDEX pictures_by_record ON pictures (sequence);",
         )?;
+        transaction.execute_batch(TELEMETRY)?;
         let start = ChainHead::start();
         transaction.execute(
-            "INSERT INTO head VALUES (?1, ?2, ?3, ?4, 0)",
+            "INSERT INTO head VALUES (?1, ?2, ?3, ?4, 0, '')",
             params![lane, hex::encode(epoch), start.sequence, start.sha256],
         )?;
         transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
@@ -59,6 +70,19 @@ pub(super) fn create(db: &mut Connection, lane: &str, path: &Path) -> Result<(),
         transaction.commit()
     };
     make().map_err(|error| OutboxError::Database { path: path.to_owned(), error })
+}
+
+/// Brings a file of the version before to this one, or leaves it as it is.
+pub(super) fn renew(db: &mut Connection) -> rusqlite::Result<()> {
+    let transaction = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    transaction.execute_batch(
+        "ALTER TABLE head ADD COLUMN signature TEXT NOT NULL DEFAULT '';
+         UPDATE head SET signature =
+             coalesce((SELECT r.signature FROM records r WHERE r.sequence = head.sequence), '');",
+    )?;
+    transaction.execute_batch(TELEMETRY)?;
+    transaction.pragma_update(None, "user_version", VERSION)?;
+    transaction.commit()
 }
 
 /// Writes a record, its pictures and the new head.
@@ -80,19 +104,21 @@ pub(super) fn insert(
         insert.execute(params![sequence, picture.sha256, picture.sealed])?;
     }
     transaction
-        .prepare_cached("UPDATE head SET sequence = ?1, sha256 = ?2")?
-        .execute(params![sequence, signed.sha256])?;
+        .prepare_cached("UPDATE head SET sequence = ?1, sha256 = ?2, signature = ?3")?
+        .execute(params![sequence, signed.sha256, signed.signature])?;
     Ok(())
 }
 
 /// Reads the row of `head`.
 pub(super) fn head(db: &Connection) -> rusqlite::Result<Head> {
-    db.prepare_cached("SELECT lane, epoch, sequence, sha256, acknowledged FROM head")?.query_row([], |row| {
+    let text = "SELECT lane, epoch, sequence, sha256, acknowledged, signature FROM head";
+    db.prepare_cached(text)?.query_row([], |row| {
         Ok(Head {
             lane: row.get(0)?,
             epoch: row.get(1)?,
             chain: ChainHead { sequence: row.get(2)?, sha256: row.get(3)? },
             acknowledged: row.get(4)?,
+            signature: row.get(5)?,
         })
     })
 }

@@ -92,8 +92,9 @@ impl Capturing {
         if let Some(reason) = Journey::interruption(&event) {
             return self.break_off(reason, now, journey);
         }
-        if let Some(released) = command::released(&event, now, journey) {
-            return released;
+        if command::releases(&event) {
+            let referred = self.break_off(Reason::ReleasedToOfficer, now, journey);
+            return command::let_out(referred, now, journey);
         }
         match event {
             Event::Gate(gate) => {

@@ -106,10 +106,21 @@ pub(super) fn open_entry(journey: &mut Journey) {
 /// What a command makes of a passage whose traveller is not yet admitted: referred, and let out by the entrance
 /// at once. `None` when the event is no such command.
 pub(super) fn released(event: &Event, now: Moment, journey: &mut Journey) -> Option<State> {
-    let Event::Command(LaneCommand::ReleaseToOfficer | LaneCommand::ReopenEntry) = event else { return None };
-    let referred = journey.refer(Reason::ReleasedToOfficer, now);
-    Some(match referred {
+    releases(event).then(|| {
+        let referred = journey.refer(Reason::ReleasedToOfficer, now);
+        let_out(referred, now, journey)
+    })
+}
+
+/// Whether an event takes the traveller out of the passage.
+pub(super) fn releases(event: &Event) -> bool {
+    matches!(event, Event::Command(LaneCommand::ReleaseToOfficer | LaneCommand::ReopenEntry))
+}
+
+/// Lets who was just referred out by the entrance at once.
+pub(super) fn let_out(referred: State, now: Moment, journey: &mut Journey) -> State {
+    match referred {
         State::Aftermath(aftermath) => aftermath.released(now, journey),
         other => other,
-    })
+    }
 }

@@ -4,7 +4,7 @@ use crate::check::Reason;
 
 /// Gravity of a reason, the gravest first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Gravity {
+pub enum Gravity {
     /// Somebody may be in danger or the border crossed: act now.
     Danger,
     /// Evidence against document or person.
@@ -25,7 +25,8 @@ pub(crate) fn gravest_first(reasons: &mut Vec<Reason>) {
     reasons.dedup();
 }
 
-fn gravity(reason: Reason) -> Gravity {
+/// How grave a reason is.
+pub fn gravity(reason: Reason) -> Gravity {
     use Reason::*;
     match reason {
         EmergencyStop | WrongWay => Gravity::Danger,

@@ -14,4 +14,5 @@ mod profile;
 pub use config::ConfigError;
 pub use decide::*;
 pub use degraded::*;
+pub use gravity::{Gravity, gravity};
 pub use profile::*;

@@ -13,7 +13,7 @@ const CONTEXT: &[u8] = b"egate look-up answer 1\0";
 pub const CLOCKS_APART_MOST: i64 = 60_000;
 
 /// An answer as it travels.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SignedAnswer {
     /// RFC 8785 JSON of a [`LookupAnswer`], as text.

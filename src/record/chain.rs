@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 /// A record as it is stored and sent: canonical bytes, their hash, the lane's signature over the hash.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct SignedRecord {
     /// RFC 8785 JSON of a [`PassageRecord`], as text.
     pub canonical: String,
@@ -82,9 +82,7 @@ impl SignedRecord {
         if hex::encode(hash) != self.sha256 {
             return Err(RecordError::Hash);
         }
-        let signature = hex::decode(&self.signature).map_err(|_| RecordError::Signature)?;
-        let signature = Signature::from_slice(&signature).map_err(|_| RecordError::Signature)?;
-        key.verify_strict(&hash, &signature).map_err(|_| RecordError::Signature)?;
+        verify_hash(&hash, &self.signature, key)?;
         let record = read(&self.canonical)?;
         if canonical(&record)? != self.canonical {
             return Err(RecordError::Form(
@@ -93,6 +91,12 @@ impl SignedRecord {
         }
         Ok(record)
     }
+}
+
+fn verify_hash(hash: &[u8], signature: &str, key: &VerifyingKey) -> Result<(), RecordError> {
+    let signature = hex::decode(signature).map_err(|_| RecordError::Signature)?;
+    let signature = Signature::from_slice(&signature).map_err(|_| RecordError::Signature)?;
+    key.verify_strict(hash, &signature).map_err(|_| RecordError::Signature)
 }
 
 fn canonical(record: &PassageRecord) -> Result<String, RecordError> {
@@ -116,6 +120,19 @@ impl ChainHead {
     /// Before the first record.
     pub fn start() -> ChainHead {
         ChainHead { sequence: 0, sha256: "0".repeat(64) }
+    }
+
+    /// Whether the lane signed this head: the signature is that of the head's record, over its hash, so that
+    /// a head can be proven when its record is gone. Nobody signs the start.
+    ///
+    /// # Errors
+    /// When the signature is not the lane's, or the start is not the start.
+    pub fn verify(&self, signature: &str, key: &VerifyingKey) -> Result<(), RecordError> {
+        if self.sequence == 0 {
+            return if *self == ChainHead::start() { Ok(()) } else { Err(RecordError::Hash) };
+        }
+        let hash = hex::decode(&self.sha256).map_err(|_| RecordError::Hash)?;
+        verify_hash(&hash, signature, key)
     }
 }
 

@@ -18,7 +18,7 @@ pub const POLL_MOST_MS: u64 = 20_000;
 pub const LANE_TEXT_MOST: usize = 256;
 
 /// A command to a lane.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CommandOrder {
     /// Random, 32 hexadecimal digits.
@@ -29,6 +29,7 @@ pub struct CommandOrder {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub passage: Option<String>,
     /// What to do.
+    #[schema(value_type = String)]
     pub command: LaneCommand,
     /// Who gave it, the console's name.
     pub by: String,
@@ -43,7 +44,7 @@ impl Statement for CommandOrder {
 }
 
 /// Why a lane does not obey a command.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum CommandError {
     /// Not signed by central, or altered.
@@ -100,7 +101,7 @@ impl Signed<CommandOrder> {
 }
 
 /// What became of a command at the lane.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CommandReport {
     /// The command's id, as far as it could be read.
@@ -113,7 +114,7 @@ pub struct CommandReport {
 }
 
 /// How a lane is right now, for the officers' board.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LaneState {
     /// As [`crate::passage::Passage::state_name`] has it: `ready` while nobody has begun.
@@ -126,6 +127,7 @@ pub struct LaneState {
     /// Whether an officer took the lane out of service.
     pub out_of_service: bool,
     /// What is amiss with the lane itself.
+    #[schema(value_type = Vec<String>)]
     pub amiss: Vec<Condition>,
     /// Outcomes that wait for central.
     pub waiting: u64,

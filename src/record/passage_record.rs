@@ -7,7 +7,7 @@ use crate::passage::{Ending, ObeyedCommand, Outcome, StepTime};
 use serde::{Deserialize, Serialize};
 
 /// Place of a record in a lane's chain. `(lane, epoch, sequence)` is the idempotency key of upload.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Position {
     /// Lane's name, the same as in its client certificate.
     pub lane: String,
@@ -20,7 +20,7 @@ pub struct Position {
 }
 
 /// A picture that belongs to a record.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct PictureRef {
     /// `portrait` or `frame`.
     pub role: String,
@@ -31,7 +31,7 @@ pub struct PictureRef {
 }
 
 /// The document in a record.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct DocumentRecord {
     /// As in the zone.
     pub document_code: String,
@@ -54,7 +54,7 @@ pub struct DocumentRecord {
 }
 
 /// The record. Scores are in millionths so that no float enters the canonical form.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct PassageRecord {
     /// Version of this form: 1.
     pub version: u32,
@@ -67,14 +67,18 @@ pub struct PassageRecord {
     /// Milliseconds to the verdict.
     pub lasted_ms: u64,
     /// How it ended.
+    #[schema(value_type = String)]
     pub ending: Ending,
     /// Why.
+    #[schema(value_type = Vec<u32>)]
     pub reasons: Vec<Reason>,
     /// Every check.
+    #[schema(value_type = Vec<Object>)]
     pub checks: Vec<Check>,
     /// The document.
     pub document: Option<DocumentRecord>,
     /// Step times.
+    #[schema(value_type = Vec<Object>)]
     pub steps: Vec<StepTime>,
     /// Pictures.
     pub pictures: Vec<PictureRef>,
@@ -88,6 +92,7 @@ pub struct PassageRecord {
     pub software: String,
     /// Officers' commands that the lane obeyed since the record before; absent when there were none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schema(value_type = Vec<Object>)]
     pub commands: Vec<ObeyedCommand>,
 }
 

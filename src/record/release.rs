@@ -23,7 +23,7 @@ pub const RELEASE_MOST: u64 = 512 << 20;
 pub const RELEASE_TEXT_MOST: usize = 200;
 
 /// One file of a release.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ReleaseFile {
     /// SHA-256 of its bytes, hexadecimal.
@@ -33,7 +33,7 @@ pub struct ReleaseFile {
 }
 
 /// What a release consists of.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ReleaseManifest {
     /// From 1, rising.
@@ -108,7 +108,7 @@ pub fn name_fits(name: &str) -> bool {
 }
 
 /// Which lanes take a release.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ReleaseStage {
     /// These lanes.
@@ -142,7 +142,7 @@ impl ReleaseStage {
 }
 
 /// A release that a lane tried.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TriedRelease {
     /// Which.
@@ -153,7 +153,7 @@ pub struct TriedRelease {
 }
 
 /// What a lane runs.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RunningRelease {
     /// Generation in use; 0 while the lane runs by its own settings alone.

@@ -35,7 +35,7 @@ pub(super) const DOCUMENT: usize = 9;
 const HASH: usize = 8;
 
 /// What central signs of a snapshot.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SnapshotHeader {
     /// Rises with each snapshot.

@@ -5,6 +5,7 @@
 //! |---|---|---|
 //! | `PUT /v1/pictures/{sha256}` | sealed bytes | 204 |
 //! | `POST /v1/records` | [`RecordBatch`] | [`BatchAnswer`] |
+//! | `POST /v1/telemetry` | [`TelemetryBatch`] | [`TelemetryAnswer`] |
 //! | `POST /v1/lookups` | [`LookupQuestion`] | [`super::SignedAnswer`] |
 //! | `GET /v1/commands?wait_ms=N` | | when there are some, or after N ms: a list of [`super::Signed`] [`super::CommandOrder`] |
 //! | `POST /v1/commands/{id}` | [`super::CommandReport`] | 204 |
@@ -16,7 +17,8 @@
 //! | `GET /v1/contents/{sha256}/{piece}` | | at most [`super::CONTENT_PIECE`] bytes; the last piece is shorter |
 //! | `GET /v1/health` | | 204 |
 //!
-//! Every other status comes with a [`Refusal`]. Pictures go before the record that names them.
+//! Every other status comes with a [`Refusal`]. Pictures go before the record that names them. Each call may
+//! carry the lane's clock in [`LANE_TIME`], by which central measures how far it is off.
 
 use super::SignedRecord;
 use serde::{Deserialize, Serialize};
@@ -26,12 +28,19 @@ pub const RECORD_BYTES_MOST: usize = 64 << 10;
 /// Largest sealed picture, bytes.
 pub const PICTURE_BYTES_MOST: usize = 2 << 20;
 
+/// Header of every call: the lane's clock when it made the call, milliseconds since 1970 UTC.
+pub const LANE_TIME: &str = "egate-lane-time";
+
 /// Records of one epoch, in chain order.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RecordBatch {
     /// At most [`RecordBatch::MOST`].
     pub records: Vec<SignedRecord>,
+    /// Sequence of the oldest record that the lane still holds, when these overtake older ones: what is
+    /// missing from there on is on its way. Absent when nothing is overtaken.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub held_from: Option<u64>,
 }
 
 impl RecordBatch {
@@ -40,7 +49,7 @@ impl RecordBatch {
 }
 
 /// Cumulative acknowledgement, sent after central's commit.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct BatchAnswer {
     /// Epoch that the acknowledgement is for.
     pub epoch: String,
@@ -49,8 +58,52 @@ pub struct BatchAnswer {
     pub stored_through: u64,
 }
 
+/// What a lane tells of itself beside its outcomes: a device that was lost, a disk that fills up. Nothing of
+/// any traveller. It may be lost: outcomes never are.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Telemetry {
+    /// Counts from 1 in an epoch; numbers that are left out were dropped.
+    pub number: u64,
+    /// By the lane's clock, milliseconds since 1970 UTC.
+    pub at: i64,
+    /// What kind, from a fixed list of words.
+    pub kind: String,
+    /// More about it, for engineers; at most [`Telemetry::TEXT_MOST`] bytes.
+    pub text: String,
+}
+
+impl Telemetry {
+    /// Longest kind, bytes.
+    pub const KIND_MOST: usize = 64;
+    /// Longest text, bytes.
+    pub const TEXT_MOST: usize = 512;
+}
+
+/// What a lane tells of itself, oldest first.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TelemetryBatch {
+    /// Epoch of the lane's queue.
+    pub epoch: String,
+    /// At most [`TelemetryBatch::MOST`], numbers rising.
+    pub entries: Vec<Telemetry>,
+}
+
+impl TelemetryBatch {
+    /// Entries in one batch at most.
+    pub const MOST: usize = 64;
+}
+
+/// Sent after central's commit.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct TelemetryAnswer {
+    /// Every entry that was sent up to this number is stored.
+    pub stored_through: u64,
+}
+
 /// Why central did not do what it was asked.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Refusal {
     /// What kind.
     pub code: RefusalCode,
@@ -65,7 +118,7 @@ pub struct Refusal {
 }
 
 /// Kinds of refusals.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum RefusalCode {
     /// The certificate names no lane that is enrolled, or one that was revoked.
@@ -89,7 +142,7 @@ pub enum RefusalCode {
 }
 
 /// Question about a document and its bearer, in the words of the zone.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LookupQuestion {
     /// Passage that asks.
@@ -118,7 +171,7 @@ pub struct LookupQuestion {
 
 /// What is known, for one lane, passage and nonce, and for a short time. It travels signed, as a
 /// [`super::SignedAnswer`].
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LookupAnswer {
     /// The lane that asked, by its certificate.
@@ -142,7 +195,7 @@ pub struct LookupAnswer {
 }
 
 /// What central knows of a document.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum DocumentStatus {
     /// Nothing known against it.
@@ -152,7 +205,7 @@ pub enum DocumentStatus {
 }
 
 /// What central knows of a person.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum PersonStatus {
     /// Compared with every watch list in force, and near to nobody.
@@ -166,7 +219,7 @@ pub enum PersonStatus {
 }
 
 /// Somebody on a watch list who may be the traveller.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PersonCandidate {
     /// The list's name.
@@ -180,7 +233,7 @@ pub struct PersonCandidate {
 }
 
 /// What central knows of a permission to travel.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum PermissionStatus {
     /// By the rules none is needed; which rule.
@@ -194,7 +247,7 @@ pub enum PermissionStatus {
 }
 
 /// What carriers announced.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ArrivalStatus {
     /// Announced; by whom and with which service.

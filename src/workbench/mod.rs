@@ -8,6 +8,8 @@ pub mod fixture;
 pub mod inspect;
 #[cfg(feature = "issuer")]
 pub mod issue;
+#[cfg(feature = "issuer")]
+pub mod load;
 pub mod models;
 pub mod morph;
 pub mod record;

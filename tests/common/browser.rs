@@ -100,6 +100,33 @@ impl Browser {
         self.tool("Emulation.setEmulatedMedia", features).await;
     }
 
+    /// Pages see a system that wishes "light" or "dark".
+    pub async fn prefer(&self, scheme: &str) {
+        let features = json!({ "features": [{ "name": "prefers-color-scheme", "value": scheme }] });
+        self.tool("Emulation.setEmulatedMedia", features).await;
+    }
+
+    /// Fails the test when axe-core finds a fault of accessibility on the page, WCAG 2.2 AA and its makers' best
+    /// practices; skips, with a word, where set-up has not fetched it.
+    pub async fn accessible(&self, what: &str) {
+        let file = var().join("checks/axe.min.js");
+        let Ok(axe) = std::fs::read_to_string(&file) else {
+            assert!(std::env::var_os("EGATE_ALL_TESTS").is_none(), "set-up provides {}", file.display());
+            println!("SKIPPED: {} is not there (make setup)", file.display());
+            return;
+        };
+        if self.value("typeof window.axe === 'undefined'").await == Value::Bool(true) {
+            self.client.execute(&axe, Vec::new()).await.unwrap();
+        }
+        let script = "const done = arguments[arguments.length - 1];
+            const options = { resultTypes: ['violations'], rules: { 'target-size': { enabled: true } } };
+            axe.run(document, options).then(found => done(found.violations.map(v =>
+                `${v.id} (${v.impact}): ${v.help}: ` + v.nodes.slice(0, 5).map(n => `${n.html} [${n.failureSummary}]`).join(' ; '))),
+                error => done([String(error)]));";
+        let found = self.client.execute_async(script, Vec::new()).await.unwrap();
+        assert_eq!(found, json!([]), "{what}");
+    }
+
     /// One command of the browser's own tools, by the driver.
     async fn tool(&self, command: &str, parameters: Value) {
         use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -173,6 +200,12 @@ fn find(variable: &str, name: &str) -> Option<PathBuf> {
     }
     let path = std::env::var_os("PATH")?;
     std::env::split_paths(&path).map(|folder| folder.join(name)).find(|file| file.is_file())
+}
+
+/// Where set-up puts what it fetches.
+fn var() -> PathBuf {
+    std::env::var_os("EGATE_VAR")
+        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("var"), PathBuf::from)
 }
 
 /// The free port that the driver chose, from its own words.

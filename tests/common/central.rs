@@ -3,7 +3,7 @@
 use egate::central::enrol;
 use egate::central::store::PostgresSettings;
 use egate::central::{
-    Central, CentralSettings, ConsoleSettings, LanesSettings, RetentionSettings, RunningCentral,
+    CaseLimits, Central, CentralSettings, ConsoleSettings, LanesSettings, RetentionSettings, RunningCentral,
 };
 use egate::check::{Check, CheckId, Reason};
 use egate::outbox::LaneKit;
@@ -30,6 +30,11 @@ impl World {
 
     /// The same on a PostgreSQL database.
     pub async fn start_on(database: Option<PostgresSettings>) -> World {
+        World::start_with(|settings| settings.database = database).await
+    }
+
+    /// The same with other settings.
+    pub async fn start_with(change: impl FnOnce(&mut CentralSettings)) -> World {
         let folder = tempfile::tempdir().unwrap();
         let identity = folder.path().join("identity");
         enrol::init(&identity, &["localhost", "127.0.0.1"]).unwrap();
@@ -39,12 +44,20 @@ impl World {
         let mut settings = CentralSettings {
             data: folder.path().join("data"),
             identity,
-            database,
+            database: None,
             monitoring: Some(free),
+            logging: egate::central::LoggingProfile::default(),
+            pictures: egate::central::PicturesSettings::default(),
             retention: RetentionSettings::default(),
             lanes: LanesSettings { listen: free },
-            console: ConsoleSettings { listen: free, certificate: None, key: None },
+            console: ConsoleSettings {
+                listen: free,
+                certificate: None,
+                key: None,
+                cases: CaseLimits::default(),
+            },
         };
+        change(&mut settings);
         let central = Central::start(settings.clone()).await.unwrap();
         settings.lanes.listen = central.lanes_address();
         settings.console.listen = central.console_address();
@@ -159,7 +172,7 @@ pub fn face(file: &str) -> Vec<u8> {
 }
 
 pub fn batch(records: &[&SignedRecord]) -> RecordBatch {
-    RecordBatch { records: records.iter().map(|r| (*r).clone()).collect() }
+    RecordBatch { records: records.iter().map(|r| (*r).clone()).collect(), held_from: None }
 }
 
 pub fn sha256(bytes: &[u8]) -> String {

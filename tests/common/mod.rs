@@ -5,3 +5,4 @@
 pub mod browser;
 pub mod central;
 pub mod postgres;
+pub mod s3;

@@ -4,15 +4,27 @@
 //! view of a traveller and every act is in the audit trail before it is shown or done. Texts are escaped
 //! by the templates; the content security policy allows no inline script and no other origin.
 
+mod board;
 mod case;
+mod case_view;
 mod error;
+mod figures;
+mod limits;
+mod lists;
 mod live;
+mod orders;
 mod pages;
+mod plot;
+mod queue;
 mod rows;
 mod session;
 mod sign_in;
+mod trail;
+mod tree;
+mod users;
 mod view;
 mod words;
+mod work;
 
 use super::serve::Shared;
 use axum::Router;
@@ -23,6 +35,8 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use std::sync::Arc;
 
+pub use limits::CaseLimits;
+pub(super) use limits::escalate;
 pub(super) use sign_in::{invite, user_by_password};
 
 /// Largest form, bytes.
@@ -36,10 +50,25 @@ pub(super) fn router(shared: Arc<Shared>) -> Router {
         .route("/sign-out", post(sign_in::sign_out))
         .route("/set-up/{token}", get(sign_in::set_up_page).post(sign_in::set_up))
         .route("/passages", get(pages::passages))
-        .route("/cases", get(pages::cases))
-        .route("/lanes", get(pages::lanes))
-        .route("/audit", get(pages::audit))
+        .route("/cases", get(queue::page))
+        .route("/lanes", get(board::page))
+        .route("/lanes/{lane}", get(board::lane))
+        .route("/lanes/{lane}/commands", post(orders::give))
+        .route("/alarms/seen", post(board::see_alarm))
+        .route("/audit", get(trail::page))
+        .route("/lists", get(lists::page))
+        .route("/lists/{list}/{generation}", get(lists::review))
+        .route("/lists/{list}/{generation}/decision", post(lists::decide))
+        .route("/users", get(users::page).post(users::invite))
+        .route("/users/bar", post(users::bar))
+        .route("/sessions", get(users::own))
+        .route("/sessions/revoke", post(users::revoke))
+        .route("/work", get(work::page))
+        .route("/statistics", get(figures::page))
+        .route("/statistics.csv", get(figures::csv))
         .route("/passages/{lane}/{epoch}/{sequence}", get(case::page))
+        .route("/passages/{lane}/{epoch}/{sequence}/take", post(case::take))
+        .route("/passages/{lane}/{epoch}/{sequence}/put-back", post(case::put_back))
         .route("/passages/{lane}/{epoch}/{sequence}/judgement", post(case::judge))
         .route("/passages/{lane}/{epoch}/{sequence}/decision", post(case::decide))
         .route("/passages/{lane}/{epoch}/{sequence}/pictures/{number}", get(case::picture))

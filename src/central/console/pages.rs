@@ -1,7 +1,7 @@
-//! The lists: passages, cases, lanes, audit trail.
+//! The list of passages, and where officers start.
 
 use super::error::{Page, page};
-use super::rows::{AlarmRow, AuditRow, CaseRow, LaneRow, PassageRow};
+use super::rows::PassageRow;
 use super::session::Signed;
 use super::view::Frame;
 use crate::central::serve::Shared;
@@ -15,14 +15,9 @@ use std::sync::Arc;
 
 /// Passages on one page.
 const PASSAGES_MOST: usize = 200;
-/// Cases on one page.
-const CASES_MOST: usize = 500;
-/// Alarms and lines of the audit trail on one page.
-const LINES_MOST: usize = 200;
 
-pub(super) async fn home(signed: Signed) -> Page {
-    let to = if signed.0.role.sees_travellers() { "/passages" } else { "/lanes" };
-    Ok(Redirect::to(to).into_response())
+pub(super) async fn home(_signed: Signed) -> Page {
+    Ok(Redirect::to("/lanes").into_response())
 }
 
 #[derive(Deserialize)]
@@ -57,6 +52,7 @@ pub(super) async fn passages(
     let (frame, found, counts) = shared
         .blocking(move |shared| {
             let store = &*shared.store;
+            signed.looks(shared, "passages", "")?;
             Ok((Frame::load(shared, signed, "passages")?, store.passages(&filter)?, store.endings()?))
         })
         .await?;
@@ -70,60 +66,4 @@ pub(super) async fn passages(
         tab("Withdrawn", "/passages?ending=withdrawn", withdrawn, Some(Ending::Withdrawn)),
     ];
     page(&PassagesPage { frame, rows: found.iter().map(PassageRow::new).collect(), tabs })
-}
-
-#[derive(Template)]
-#[template(path = "cases.html")]
-struct CasesPage {
-    frame: Frame,
-    rows: Vec<CaseRow>,
-}
-
-pub(super) async fn cases(State(shared): State<Arc<Shared>>, signed: Signed) -> Page {
-    signed.may(|role| role.sees_travellers())?;
-    let (frame, found, now) = shared
-        .blocking(move |shared| {
-            let (found, _) = shared.store.open_cases(CASES_MOST)?;
-            Ok((Frame::load(shared, signed, "cases")?, found, shared.now()))
-        })
-        .await?;
-    page(&CasesPage { frame, rows: found.iter().filter_map(|found| CaseRow::new(found, now)).collect() })
-}
-
-#[derive(Template)]
-#[template(path = "lanes.html")]
-struct LanesPage {
-    frame: Frame,
-    rows: Vec<LaneRow>,
-    alarms: Vec<AlarmRow>,
-}
-
-pub(super) async fn lanes(State(shared): State<Arc<Shared>>, signed: Signed) -> Page {
-    let (frame, lanes, alarms, now) = shared
-        .blocking(move |shared| {
-            let (lanes, alarms) = (shared.store.lanes()?, shared.store.alarms(LINES_MOST)?);
-            Ok((Frame::load(shared, signed, "lanes")?, lanes, alarms, shared.now()))
-        })
-        .await?;
-    let rows = lanes.into_iter().map(|lane| LaneRow::new(lane, now)).collect();
-    page(&LanesPage { frame, rows, alarms: alarms.into_iter().map(AlarmRow::new).collect() })
-}
-
-#[derive(Template)]
-#[template(path = "audit.html")]
-struct AuditPage {
-    frame: Frame,
-    lines: Vec<AuditRow>,
-    broken: Option<u64>,
-}
-
-pub(super) async fn audit(State(shared): State<Arc<Shared>>, signed: Signed) -> Page {
-    signed.may(|role| role.audits())?;
-    let (frame, lines, broken) = shared
-        .blocking(move |shared| {
-            let (lines, broken) = (shared.store.audit_lines(LINES_MOST)?, shared.store.audit_break()?);
-            Ok((Frame::load(shared, signed, "audit")?, lines, broken))
-        })
-        .await?;
-    page(&AuditPage { frame, lines: lines.into_iter().map(AuditRow::new).collect(), broken })
 }

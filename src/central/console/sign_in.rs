@@ -4,7 +4,7 @@
 //! the account takes none for a while, longer each time; the right password is refused then too.
 
 use super::error::{Page, PageError, page as show};
-use super::session::{LASTS, Signed, cookie, cookie_name, new_token, token_hash};
+use super::session::{LASTS, Signed, agent, cookie, cookie_name, new_token, token_hash};
 use crate::central::serve::Shared;
 use crate::central::store::{Millis, Role, Session, User};
 use argon2::Argon2;
@@ -56,9 +56,8 @@ pub(in crate::central) async fn invite(
     name: &str,
     role: Role,
 ) -> anyhow::Result<String> {
-    let fine = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_');
     anyhow::ensure!(
-        (1..=NAME_MOST).contains(&name.len()) && name.chars().all(fine),
+        is_name(name),
         "{name:?} is no user name: 1 to {NAME_MOST} letters, digits, hyphen, dot, underscore"
     );
     let (token, name) = (new_token()?, name.to_owned());
@@ -71,6 +70,12 @@ pub(in crate::central) async fn invite(
     Ok(token)
 }
 
+/// Whether this can be a user's name.
+pub(super) fn is_name(name: &str) -> bool {
+    let fine = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_');
+    (1..=NAME_MOST).contains(&name.len()) && name.chars().all(fine)
+}
+
 pub(super) async fn page() -> Page {
     show(&SignInPage { error: None })
 }
@@ -81,9 +86,14 @@ pub(super) struct SignInForm {
     password: String,
 }
 
-pub(super) async fn sign_in(State(shared): State<Arc<Shared>>, Form(form): Form<SignInForm>) -> Page {
+pub(super) async fn sign_in(
+    State(shared): State<Arc<Shared>>,
+    headers: HeaderMap,
+    Form(form): Form<SignInForm>,
+) -> Page {
+    let agent = agent(&headers);
     let _room = shared.hashing.acquire().await.map_err(anyhow::Error::from)?;
-    let signed = shared.blocking(move |shared| check_password(shared, &form)).await?;
+    let signed = shared.blocking(move |shared| check_password(shared, &form, &agent)).await?;
     match signed {
         Some(token) => Ok(begin(&token, shared.console_secure)),
         None => {
@@ -96,9 +106,9 @@ pub(super) async fn sign_in(State(shared): State<Arc<Shared>>, Form(form): Form<
 }
 
 /// A new session's token when the password is right and the account not locked.
-fn check_password(shared: &Shared, form: &SignInForm) -> anyhow::Result<Option<String>> {
+fn check_password(shared: &Shared, form: &SignInForm, agent: &str) -> anyhow::Result<Option<String>> {
     let user = user_by_password(shared, &form.name, &form.password)?;
-    user.map(|user| new_session(shared, &user)).transpose()
+    user.map(|user| new_session(shared, &user, agent)).transpose()
 }
 
 /// The user, when the password is right and the account not locked. Wrong passwords are counted.
@@ -141,7 +151,7 @@ fn lock(failures: u32) -> Millis {
     }
 }
 
-fn new_session(shared: &Shared, user: &User) -> anyhow::Result<String> {
+fn new_session(shared: &Shared, user: &User, agent: &str) -> anyhow::Result<String> {
     let token = new_token()?;
     let now = shared.now();
     shared.store.begin_session(&Session {
@@ -151,6 +161,7 @@ fn new_session(shared: &Shared, user: &User) -> anyhow::Result<String> {
         csrf: new_token()?,
         created: now,
         seen: now,
+        agent: agent.to_owned(),
     })?;
     Ok(token)
 }
@@ -199,8 +210,10 @@ pub(super) struct SetUpForm {
 pub(super) async fn set_up(
     State(shared): State<Arc<Shared>>,
     Path(token): Path<String>,
+    headers: HeaderMap,
     Form(form): Form<SetUpForm>,
 ) -> Page {
+    let agent = agent(&headers);
     let user = invited(&shared, &token).await?;
     let error = if form.password.chars().count() < PASSWORD_LEAST {
         Some("The password is too short.")
@@ -225,7 +238,7 @@ pub(super) async fn set_up(
                 Some(name) => shared.store.user(&name)?,
                 None => None,
             };
-            user.map(|user| new_session(shared, &user)).transpose()
+            user.map(|user| new_session(shared, &user, &agent)).transpose()
         })
         .await?;
     session.map(|token| begin(&token, shared.console_secure)).ok_or(PageError::NotFound)

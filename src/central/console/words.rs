@@ -1,7 +1,8 @@
 //! Times and numbers as officers read them, and the words for what they decide.
 
-use crate::central::store::{Decision, Judgement, Millis};
+use crate::central::store::{Decision, DecisionReason, Judgement, Millis};
 use crate::passage::Step;
+use crate::policy::Condition;
 
 /// A moment, to be shown: RFC 3339 for the machine, and what a browser without scripts shows.
 pub(super) struct When {
@@ -56,6 +57,36 @@ pub(super) fn step_word(step: Step) -> &'static str {
     }
 }
 
+/// Where a passage stands, by the name of its state; lanes of other versions may have others.
+pub(super) fn state_word(state: &str) -> &'static str {
+    match state {
+        "ready" => "Nobody",
+        "reading" => "Document is read",
+        "entering" => "Walks in",
+        "capturing" => "Face is captured",
+        "storing" => "Outcome is stored",
+        "leaving" => "Leaves by the exit",
+        "referred" => "Waits for an officer",
+        "withdrawn" => "Steps back",
+        "ended" => "Ended",
+        _ => "Under way",
+    }
+}
+
+pub(super) fn condition_word(condition: Condition) -> &'static str {
+    match condition {
+        Condition::CentralUnreachable => "central did not answer",
+        Condition::TrustStoreOld => "certificates are old",
+        Condition::CameraLost => "camera gives nothing",
+        Condition::LivenessMissing => "no liveness network",
+        Condition::ReaderLost => "reader does not answer",
+        Condition::DiskNearlyFull => "disk nearly full",
+        Condition::ClockWrong => "clock is wrong",
+        Condition::CertificateExpiring => "certificate ends soon",
+        Condition::OutOfService => "out of service",
+    }
+}
+
 pub(super) fn judgement_word(judgement: Judgement) -> &'static str {
     match judgement {
         Judgement::Same => "Same person",
@@ -77,5 +108,43 @@ pub(super) fn decision_name(decision: Decision) -> &'static str {
         Decision::Admit => "admit",
         Decision::Refuse => "refuse",
         Decision::SecondLine => "second-line",
+    }
+}
+
+pub(super) fn reason_word(reason: DecisionReason) -> &'static str {
+    match reason {
+        DecisionReason::SamePerson => "It is the same person",
+        DecisionReason::OtherPerson => "It is another person",
+        DecisionReason::DocumentGood => "The document is genuine and valid",
+        DecisionReason::DocumentBad => "The document is false, altered or not valid",
+        DecisionReason::NotTheOneListed => "The hit is another person or document",
+        DecisionReason::TheOneListed => "The hit is this person or document",
+        DecisionReason::PermissionShown => "Leave to enter was shown",
+        DecisionReason::PermissionMissing => "There is no leave to enter",
+        DecisionReason::GateAtFault => "The gate was at fault",
+        DecisionReason::Unclear => "It cannot be told here",
+        DecisionReason::Other => "Another reason, in the note",
+    }
+}
+
+/// The findings that can stand behind a decision, the likeliest first.
+pub(super) fn reasons_for(decision: Decision) -> &'static [DecisionReason] {
+    use DecisionReason::*;
+    match decision {
+        Decision::Admit => &[SamePerson, DocumentGood, NotTheOneListed, PermissionShown, GateAtFault, Other],
+        Decision::Refuse => &[OtherPerson, DocumentBad, TheOneListed, PermissionMissing, Other],
+        Decision::SecondLine => &[Unclear, OtherPerson, DocumentBad, TheOneListed, PermissionMissing, Other],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_read_as_officers_read_them() {
+        assert_eq!([0, 49, 50, 7_400, 61_000].map(seconds), ["0.0", "0.0", "0.1", "7.4", "61.0"]);
+        assert_eq!([712_345, 0, -31_000, 1_000_000].map(millionths), ["0.712", "0.000", "−0.031", "1.000"]);
+        assert_eq!([-5, 59_999, 60_000, 7_260_000].map(span), ["0 s", "59 s", "1 min", "2 h 1 min"]);
     }
 }

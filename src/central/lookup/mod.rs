@@ -67,7 +67,12 @@ impl Findings {
             PermissionStatus::Missing(what) => format!("missing: {what}"),
             PermissionStatus::NotChecked => "not checked".to_owned(),
         };
-        format!("document {document}; person {person}; permission {permission}")
+        let arrival = match &self.arrival {
+            ArrivalStatus::Expected(what) => format!("expected, {what}"),
+            ArrivalStatus::NotExpected => "not expected".to_owned(),
+            ArrivalStatus::NotChecked => "not checked".to_owned(),
+        };
+        format!("document {document}; person {person}; permission {permission}; arrival {arrival}")
     }
 }
 

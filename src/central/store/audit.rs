@@ -49,6 +49,37 @@ pub struct AuditEntry<'a> {
     pub detail: &'a str,
 }
 
+/// What is looked for in the audit trail. Empty texts fit every line.
+#[derive(Debug, Clone, Default)]
+pub struct AuditSearch {
+    /// Who, whole.
+    pub actor: String,
+    /// What was done, or how its word begins.
+    pub act: String,
+    /// On what, any part of it.
+    pub subject: String,
+    /// Not before.
+    pub from: Option<Millis>,
+    /// Before.
+    pub to: Option<Millis>,
+    /// Only lines with a smaller number: the next page.
+    pub before: Option<u64>,
+    /// At most so many.
+    pub most: usize,
+}
+
+/// A text that `LIKE` takes for itself, in lower case, escaped by `!`.
+fn literal(text: &str) -> String {
+    let mut escaped = String::new();
+    for letter in storable(text).to_lowercase().chars() {
+        if matches!(letter, '!' | '%' | '_') {
+            escaped.push('!');
+        }
+        escaped.push(letter);
+    }
+    escaped
+}
+
 impl Store {
     /// Writes a line into the audit trail.
     pub fn audit(&self, entry: AuditEntry<'_>, now: Millis) -> Result<(), StoreError> {
@@ -59,6 +90,22 @@ impl Store {
     pub fn audit_lines(&self, most: usize) -> Result<Vec<AuditLine>, StoreError> {
         let text = format!("{LINES} ORDER BY number DESC LIMIT $1");
         self.read(|sql| sql.query(&text, values![most])?.into_iter().map(line).collect())
+    }
+
+    /// Lines that fit a search, newest first.
+    pub fn search_audit(&self, search: &AuditSearch) -> Result<Vec<AuditLine>, StoreError> {
+        let text = format!(
+            "{LINES} WHERE ($1 = '' OR lower(actor) = lower($1)) AND lower(act) LIKE $2 ESCAPE '!'
+               AND lower(subject) LIKE $3 ESCAPE '!' AND at >= $4 AND at < $5 AND number < $6
+             ORDER BY number DESC LIMIT $7"
+        );
+        let actor = storable(&search.actor);
+        let act = format!("{}%", literal(&search.act));
+        let subject = format!("%{}%", literal(&search.subject));
+        let (from, to) = (search.from.unwrap_or(Millis::MIN), search.to.unwrap_or(Millis::MAX));
+        let before = search.before.map_or(Millis::MAX, |number| i64::try_from(number).unwrap_or(Millis::MAX));
+        let values = values![&actor, &act, &subject, from, to, before, search.most];
+        self.read(|sql| sql.query(&text, values)?.into_iter().map(line).collect())
     }
 
     /// Number of the first line whose chain is broken, if any: altered, missing, or cut off at the end.

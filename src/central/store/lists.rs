@@ -83,6 +83,8 @@ pub struct Generation {
     pub proposed: (String, Millis),
     /// Who approved it, when.
     pub approved: Option<(String, Millis)>,
+    /// Who rejected it, when.
+    pub rejected: Option<(String, Millis)>,
     /// Whether it is in force.
     pub active: bool,
 }
@@ -96,6 +98,8 @@ pub enum Approval {
     SamePerson,
     /// Not approved: its entries are not all written.
     Incomplete,
+    /// Not approved: somebody rejected it.
+    Rejected,
     /// There is no such generation.
     Missing,
 }
@@ -185,12 +189,15 @@ impl Store {
         let subject = format!("{list} {generation}");
         self.write(|sql| {
             let text = format!(
-                "SELECT proposed_by, entries FROM list_generations WHERE list = $1 AND generation = $2{}",
+                "SELECT proposed_by, entries, rejected_by FROM list_generations WHERE list = $1 AND generation = $2{}",
                 sql.hold()
             );
             let found = sql.first(&text, values![list, generation])?;
             let Some(mut row) = found else { return Ok(Approval::Missing) };
             let (proposed_by, entries) = (row.text()?, row.optional_number()?);
+            if row.optional_text()?.is_some() {
+                return Ok(Approval::Rejected);
+            }
             if entries.is_none() {
                 return Ok(Approval::Incomplete);
             }
@@ -210,7 +217,7 @@ impl Store {
     /// All generations, by list, newest first.
     pub fn list_generations(&self) -> Result<Vec<Generation>, StoreError> {
         let text = "SELECT g.list, l.kind, g.generation, g.source, g.entries, g.proposed_by, g.proposed_at,
-                g.approved_by, g.approved_at, l.active
+                g.approved_by, g.approved_at, g.rejected_by, g.rejected_at, l.active
              FROM list_generations g JOIN lists l ON l.name = g.list ORDER BY g.list, g.generation DESC";
         self.read(|sql| {
             let rows = sql.query(text, values![])?;
@@ -220,8 +227,19 @@ impl Store {
                     let entries = row.optional_number()?.and_then(|entries| u64::try_from(entries).ok());
                     let proposed = (row.text()?, row.number()?);
                     let approved = row.optional_text()?.zip(row.optional_number()?);
+                    let rejected = row.optional_text()?.zip(row.optional_number()?);
                     let active = row.optional_number()?.and_then(|a| u64::try_from(a).ok()) == Some(number);
-                    Ok(Generation { list, kind, number, source, entries, proposed, approved, active })
+                    Ok(Generation {
+                        list,
+                        kind,
+                        number,
+                        source,
+                        entries,
+                        proposed,
+                        approved,
+                        rejected,
+                        active,
+                    })
                 })
                 .collect()
         })

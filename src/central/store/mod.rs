@@ -13,15 +13,24 @@
 //!   processes may run on one PostgreSQL database, or on one of the distributed engines that speak its
 //!   protocol.
 //!
-//! Records are not partitioned by day: that a record's key is taken once must hold over all days, and a
-//! partitioned table cannot promise it. Retention finds its days by an index instead.
+//! Tables are not partitioned by day. That a record's key is taken once must hold over all days, and a
+//! partitioned table cannot promise it; the audit trail is one chain by number; and the engines that speak
+//! PostgreSQL's protocol do not partition by the same words, nor may every user of a database make tables
+//! each day. What grows and is asked by time has a key or an index that begins with it (`statistics` by its
+//! hour, kept pictures by age), so that a day is one range, which distributed engines split by themselves.
 
 mod alarms;
+mod arrivals;
 mod audit;
 mod cases;
+mod clocks;
 mod commands;
 mod contents;
+mod dump;
+mod handling;
+mod history;
 mod lanes;
+mod list_review;
 mod lists;
 mod postgres;
 mod records;
@@ -31,20 +40,31 @@ mod retention;
 mod snapshots;
 mod sql;
 mod sqlite;
+mod statistics;
+mod telemetry;
 mod users;
 
 pub use alarms::{Alarm, AlarmKind};
-pub use audit::{AuditEntry, AuditLine};
-pub use cases::{Case, CaseChange, Decided, Decision, Judgement};
+pub use audit::{AuditEntry, AuditLine, AuditSearch};
+pub use cases::{Case, CaseChange, Decided, Decision, DecisionReason, Judgement};
+pub use clocks::LaneClock;
 pub use commands::{CommandState, GivenCommand, LaneReport};
+pub use handling::{Handled, InHand, Queue};
 pub use lanes::{Lane, LaneOverview};
+pub use list_review::{ListChange, ListDiff};
 pub use lists::{Approval, ENTRIES_AT_ONCE, Generation, ListKind, Listed, ListedEntry, NewEntry};
 pub use postgres::PostgresSettings;
 pub use records::{Appended, PassageFilter, RecordKey, StoredPassage, VerifiedRecord};
 pub use releases::{LaneRelease, Release, ReleaseState};
-pub use retention::Deletion;
+pub use retention::{Deletion, Due, PictureKind};
 pub use snapshots::{EntryInForce, StoredSnapshot};
-pub use users::{Role, Session, User};
+pub use statistics::{
+    Count, Dimension, LaneTotal, SMALL, Stage, StatisticsQuery, StatisticsRow, StatisticsTable, Timing,
+};
+pub use telemetry::StoredTelemetry;
+pub use users::{Role, Session, User, UserOverview};
+
+pub(in crate::central) use sql::word_of as storable_word;
 
 use sql::{Engine, Sql};
 use std::path::Path;
@@ -73,6 +93,12 @@ pub enum StoreError {
     /// The settings of the database cannot be used.
     #[error("settings of the database: {0}")]
     Settings(String),
+    /// A dump is loaded into an empty database only.
+    #[error("the database holds data: a dump is loaded into an empty one only")]
+    NotEmpty,
+    /// The question asks for more than is answered at once.
+    #[error("this asks for more than is answered at once: ask for {0}")]
+    TooMuch(&'static str),
     /// The file system said no.
     #[error("files of the store: {0}")]
     Files(#[from] std::io::Error),
@@ -112,12 +138,12 @@ impl Store {
         Ok(Store { engine: Box::new(postgres::Postgres::open(settings)?) })
     }
 
-    /// Writes a copy of the embedded database, as it is at one moment, into a new file.
+    /// Version of the schema; the same numbers in every engine.
     ///
     /// # Errors
-    /// When the file is there, cannot be written, or the database is not the embedded one.
-    pub fn snapshot(&self, into: &Path) -> Result<(), StoreError> {
-        self.engine.snapshot(into)
+    /// When the database fails.
+    pub fn version(&self) -> Result<u64, StoreError> {
+        self.read(|sql| sql.version())
     }
 
     /// Tells other processes on the same database that something changed. A hint, which may be lost.

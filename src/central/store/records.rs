@@ -2,9 +2,10 @@
 
 use super::cases::case_of;
 use super::sql::{Sql, Value, values, word};
-use super::{AlarmKind, Case, Millis, Store, StoreError, alarms};
+use super::{AlarmKind, Case, Millis, Store, StoreError, alarms, history, retention, statistics};
 use crate::passage::Ending;
 use crate::record::{PassageRecord, SignedRecord};
+use std::cmp::Ordering;
 
 /// Place of a record at central: lane, epoch of its outbox, sequence.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -77,29 +78,44 @@ impl Store {
     /// Stores records of one lane and one epoch in order, opens cases, raises alarms for gaps and
     /// breaks, all in one transaction. Ends at the first record whose key holds another hash.
     pub fn append(&self, records: &[VerifiedRecord], now: Millis) -> Result<Appended, StoreError> {
+        self.append_held(records, None, now)
+    }
+
+    /// The same; what is missing from the sequence `held_from` on is on its way, as the lane says.
+    pub fn append_held(
+        &self,
+        records: &[VerifiedRecord],
+        held_from: Option<u64>,
+        now: Millis,
+    ) -> Result<Appended, StoreError> {
         self.write(|sql| {
             let mut done = Appended::default();
             // A lane's records are stored one call after the other: each looks at its neighbours.
-            if let Some(first) = records.first() {
-                let text = format!("SELECT name FROM lanes WHERE name = $1{}", sql.hold());
+            let hold = sql.hold();
+            if let (Some(first), false) = (records.first(), hold.is_empty()) {
+                let text = format!("SELECT name FROM lanes WHERE name = $1{hold}");
                 sql.query(&text, values![&first.record.position.lane])?;
             }
             for verified in records {
                 let key = verified.key();
-                match stored_hash(sql, &key)? {
-                    Some(hash) if hash == verified.signed.sha256 => {}
+                let place = place(sql, &key)?;
+                match &place.here {
+                    Some((_, hash)) if *hash == verified.signed.sha256 => {}
                     Some(_) => {
                         quarantine(sql, &key, &verified.signed, now)?;
                         done.conflict = Some(key);
                         break;
                     }
                     None => {
-                        watch_chain(sql, verified, &key, now)?;
+                        watch_chain(sql, verified, &key, place, held_from, now)?;
                         insert(sql, verified, &key, now)?;
                         done.new.push(key.clone());
                     }
                 }
                 done.stored_through = Some(key.sequence);
+            }
+            if let Some(key) = done.new.last() {
+                watch_queues(sql, key, now)?;
             }
             Ok(done)
         })
@@ -145,12 +161,6 @@ impl Store {
     }
 }
 
-fn stored_hash(sql: &mut dyn Sql, key: &RecordKey) -> Result<Option<String>, StoreError> {
-    let text = "SELECT sha256 FROM records WHERE lane = $1 AND epoch = $2 AND sequence = $3";
-    let row = sql.first(text, values![&key.lane, &key.epoch, key.sequence])?;
-    row.map(|mut row| row.text()).transpose()
-}
-
 fn insert(
     sql: &mut dyn Sql,
     verified: &VerifiedRecord,
@@ -174,12 +184,9 @@ fn insert(
             now
         ],
     )?;
-    if !record.pictures.is_empty() {
-        sql.execute(
-            "INSERT INTO kept_pictures (lane, epoch, sequence, ending, received) VALUES ($1, $2, $3, $4, $5)",
-            values![&key.lane, &key.epoch, key.sequence, &word(&record.ending)?, now],
-        )?;
-    }
+    history::note(sql, record, key, started)?;
+    statistics::record_to_count(sql, key)?;
+    retention::keep(sql, key, record, now)?;
     if record.ending == Ending::Referred {
         sql.execute(
             "INSERT INTO cases (lane, epoch, sequence, version, opened) VALUES ($1, $2, $3, 1, $4)",
@@ -211,26 +218,38 @@ fn quarantine(
     alarms::raise(sql, &key.lane, AlarmKind::Conflict, &key.to_string(), &signed.sha256, now)
 }
 
-/// A stored record beside a new one.
-struct Neighbour {
-    sequence: u64,
-    sha256: String,
-    canonical: String,
+/// What is stored at and around the place of a record: sequence and hash.
+#[derive(Default)]
+struct Place {
+    before: Option<(u64, String)>,
+    here: Option<(u64, String)>,
+    after: Option<(u64, String)>,
 }
 
-/// The stored records of the lane and epoch that come just before and just after.
-fn neighbours(sql: &mut dyn Sql, key: &RecordKey) -> Result<[Option<Neighbour>; 2], StoreError> {
-    let text =
-        "SELECT sequence, sha256, canonical FROM records WHERE lane = $1 AND epoch = $2 AND sequence IN
-           ((SELECT max(sequence) FROM records WHERE lane = $1 AND epoch = $2 AND sequence < $3),
+/// Looks at the place of a record, and at the stored records of its lane and epoch that come just before and
+/// just after.
+fn place(sql: &mut dyn Sql, key: &RecordKey) -> Result<Place, StoreError> {
+    let text = "SELECT sequence, sha256 FROM records WHERE lane = $1 AND epoch = $2 AND sequence IN
+           ($3, (SELECT max(sequence) FROM records WHERE lane = $1 AND epoch = $2 AND sequence < $3),
             (SELECT min(sequence) FROM records WHERE lane = $1 AND epoch = $2 AND sequence > $3))";
-    let (mut before, mut after) = (None, None);
+    let mut place = Place::default();
     for mut row in sql.query(text, values![&key.lane, &key.epoch, key.sequence])? {
-        let found = Neighbour { sequence: row.count()?, sha256: row.text()?, canonical: row.text()? };
-        let side = if found.sequence < key.sequence { &mut before } else { &mut after };
+        let found = (row.count()?, row.text()?);
+        let side = match found.0.cmp(&key.sequence) {
+            Ordering::Less => &mut place.before,
+            Ordering::Equal => &mut place.here,
+            Ordering::Greater => &mut place.after,
+        };
         *side = Some(found);
     }
-    Ok([before, after])
+    Ok(place)
+}
+
+/// What the record under a key names as the one before it.
+fn previous_of(sql: &mut dyn Sql, key: &RecordKey) -> Result<Option<String>, StoreError> {
+    let text = "SELECT canonical FROM records WHERE lane = $1 AND epoch = $2 AND sequence = $3";
+    let row = sql.first(text, values![&key.lane, &key.epoch, key.sequence])?;
+    row.map(|mut row| Ok(parse(&row.text()?)?.position.previous)).transpose()
 }
 
 /// Alarms when the new record leaves a gap behind it or does not continue the record before or the one
@@ -240,35 +259,59 @@ fn watch_chain(
     sql: &mut dyn Sql,
     verified: &VerifiedRecord,
     key: &RecordKey,
+    Place { before, after, .. }: Place,
+    held_from: Option<u64>,
     now: Millis,
 ) -> Result<(), StoreError> {
-    let [before, after] = neighbours(sql, key)?;
-    let before_sequence = before.as_ref().map_or(0, |before| before.sequence);
+    let before_sequence = before.as_ref().map_or(0, |(sequence, _)| *sequence);
     let missing = key.sequence.saturating_sub(before_sequence).saturating_sub(1);
     if missing > 0 {
         let text = format!("{missing} missing before this one");
-        alarms::raise(sql, &key.lane, AlarmKind::Gap, &key.to_string(), &text, now)?;
+        let held = held_from.is_some_and(|from| from <= before_sequence.saturating_add(1));
+        let kind = if held { AlarmKind::Backlog } else { AlarmKind::Gap };
+        alarms::raise(sql, &key.lane, kind, &key.to_string(), &text, now)?;
     } else {
-        let expected = before.map_or_else(|| "0".repeat(64), |before| before.sha256);
+        let expected = before.map_or_else(|| "0".repeat(64), |(_, sha256)| sha256);
         if verified.record.position.previous != expected {
             alarms::raise(sql, &key.lane, AlarmKind::ChainBreak, &key.to_string(), "", now)?;
         }
     }
-    let Some(after) = after else { return Ok(()) };
-    let later = RecordKey { sequence: after.sequence, ..key.clone() };
+    let Some((sequence, _)) = after else { return Ok(()) };
+    let later = RecordKey { sequence, ..key.clone() };
     if later.sequence == key.sequence.saturating_add(1) {
-        alarms::calm(sql, &key.lane, AlarmKind::Gap, &later.to_string())?;
-        if parse(&after.canonical)?.position.previous != verified.signed.sha256 {
+        for kind in [AlarmKind::Gap, AlarmKind::Backlog] {
+            alarms::calm(sql, &key.lane, kind, &later.to_string())?;
+        }
+        if previous_of(sql, &later)?.is_some_and(|previous| previous != verified.signed.sha256) {
             alarms::raise(sql, &key.lane, AlarmKind::ChainBreak, &later.to_string(), "", now)?;
         }
     }
     Ok(())
 }
 
+/// Alarms when a lane begins another queue than it had, and when one speaks that another had replaced.
+fn watch_queues(sql: &mut dyn Sql, key: &RecordKey, now: Millis) -> Result<(), StoreError> {
+    let text = "SELECT epoch FROM lane_epochs WHERE lane = $1 ORDER BY begun DESC, epoch LIMIT 1";
+    let latest = sql.first(text, values![&key.lane])?.map(|mut row| row.text()).transpose()?;
+    if latest.as_ref() == Some(&key.epoch) {
+        return Ok(());
+    }
+    let text = "INSERT INTO lane_epochs (lane, epoch, begun) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING";
+    let new = sql.execute(text, values![&key.lane, &key.epoch, now])? == 1;
+    let Some(latest) = latest else { return Ok(()) };
+    let (kind, text) = if new {
+        (AlarmKind::NewQueue, format!("after the queue {latest}"))
+    } else {
+        (AlarmKind::TwoQueues, format!("beside the queue {latest}"))
+    };
+    alarms::raise(sql, &key.lane, kind, &key.epoch, &text, now)
+}
+
 /// Records with their case, where there is one.
 const WITH_CASE: &str = "SELECT r.lane, r.epoch, r.sequence, r.canonical, r.received,
         c.version, c.opened, c.judgement, c.judged_by, c.judged_at,
-        c.decision, c.decided_by, c.decided_at, c.note
+        c.decision, c.decided_by, c.decided_at, c.note,
+        c.reason, c.overridden, c.taken_by, c.taken_at, c.escalated
     FROM records r LEFT JOIN cases c ON c.lane = r.lane AND c.epoch = r.epoch AND c.sequence = r.sequence";
 
 /// One passage, in a transaction.

@@ -6,7 +6,6 @@
 use super::{Millis, StoreError};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use std::path::Path;
 
 /// A value that goes into a statement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,6 +74,11 @@ impl Row {
         Row(cells.into_iter())
     }
 
+    /// All columns that were not read yet.
+    pub(super) fn into_cells(self) -> impl Iterator<Item = Cell> {
+        self.0
+    }
+
     pub(super) fn text(&mut self) -> Result<String, StoreError> {
         self.optional_text()?.ok_or_else(|| StoreError::Damaged("a text is missing".to_owned()))
     }
@@ -122,6 +126,13 @@ pub(super) trait Sql {
     /// What is put at the end of a `SELECT` so that its rows stay as they are until the transaction
     /// ends. Empty where a transaction is alone anyway.
     fn hold(&self) -> &'static str;
+    /// A statement that gives each column of each table: table, column, type, and its place in the primary
+    /// key from 1, or 0.
+    fn shape(&self) -> &'static str;
+    /// From here to the end of the transaction reads see one state. To be the first of its transaction.
+    fn freeze(&mut self) -> Result<(), StoreError>;
+    /// The version of the schema.
+    fn version(&mut self) -> Result<u64, StoreError>;
 }
 
 impl dyn Sql + '_ {
@@ -146,10 +157,6 @@ pub(super) type Act<'a> = dyn FnMut(&mut dyn Sql) -> Result<(), StoreError> + 'a
 pub(super) trait Engine: Send + Sync {
     fn write(&self, act: &mut Act<'_>) -> Result<(), StoreError>;
     fn read(&self, act: &mut Act<'_>) -> Result<(), StoreError>;
-    /// Writes a copy of the whole database into a new file, where the engine can.
-    fn snapshot(&self, _into: &Path) -> Result<(), StoreError> {
-        Err(StoreError::Settings("this database is copied with its own tools".to_owned()))
-    }
     /// Tells other processes on the same database that something changed. A hint: it may be lost.
     fn tell_others(&self) {}
     /// From now on calls `heard` when another process told of a change.
@@ -162,6 +169,11 @@ pub(super) fn word<T: Serialize>(value: &T) -> Result<String, StoreError> {
         Ok(serde_json::Value::String(word)) => Ok(word),
         other => Err(StoreError::Damaged(format!("no word for {other:?}"))),
     }
+}
+
+/// The same, for showing.
+pub(in crate::central) fn word_of<T: Serialize>(value: &T) -> String {
+    word(value).unwrap_or_default()
 }
 
 /// The value of a stored word.

@@ -1,6 +1,6 @@
 //! Users and sessions of the console.
 
-use super::sql::{Sql, values, word};
+use super::sql::{Row, Sql, storable, values, word};
 use super::{AuditEntry, Millis, Store, StoreError, audit};
 use serde::{Deserialize, Serialize};
 
@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 pub enum Role {
     /// Decides cases.
     Officer,
-    /// Decides cases, reads the audit trail, invites users.
+    /// Decides cases, reads the audit trail, keeps users and lists.
     Supervisor,
     /// Sees lanes and alarms, no traveller.
     Engineer,
@@ -42,6 +42,16 @@ impl Role {
     /// May propose lists for look-ups, and approve those that another proposed.
     pub fn keeps_lists(self) -> bool {
         matches!(self, Role::Supervisor)
+    }
+
+    /// May invite and bar users, end their sessions, see officers' workload.
+    pub fn keeps_users(self) -> bool {
+        matches!(self, Role::Supervisor)
+    }
+
+    /// May see statistics, workload and overrides.
+    pub fn sees_work(self) -> bool {
+        matches!(self, Role::Supervisor | Role::Auditor)
     }
 
     /// May read the audit trail.
@@ -80,6 +90,25 @@ pub struct Session {
     pub created: Millis,
     /// When it was last used by a person.
     pub seen: Millis,
+    /// The browser in which it began, as it calls itself.
+    pub agent: String,
+}
+
+/// A user, for those who keep users.
+#[derive(Debug, Clone)]
+pub struct UserOverview {
+    /// Sign-in name.
+    pub name: String,
+    /// What they may do.
+    pub role: Role,
+    /// Whether they have set a password.
+    pub has_password: bool,
+    /// No sign-in before.
+    pub locked_until: Millis,
+    /// Sessions that are open.
+    pub sessions: u64,
+    /// When a session was last used.
+    pub seen: Option<Millis>,
 }
 
 impl Store {
@@ -183,8 +212,15 @@ impl Store {
     pub fn begin_session(&self, session: &Session) -> Result<(), StoreError> {
         self.write(|sql| {
             sql.execute(
-                "INSERT INTO sessions (token_sha256, \"user\", csrf, created, seen) VALUES ($1, $2, $3, $4, $4)",
-                values![&session.token_sha256, &session.user, &session.csrf, session.created],
+                "INSERT INTO sessions (token_sha256, \"user\", csrf, created, seen, agent)
+                 VALUES ($1, $2, $3, $4, $4, $5)",
+                values![
+                    &session.token_sha256,
+                    &session.user,
+                    &session.csrf,
+                    session.created,
+                    &storable(&session.agent)
+                ],
             )?;
             let user = session.user.as_str();
             let act = AuditEntry { actor: user, act: "session.begin", subject: user, detail: "" };
@@ -199,20 +235,89 @@ impl Store {
         begun_after: Millis,
         seen_after: Millis,
     ) -> Result<Option<Session>, StoreError> {
-        let text = "SELECT s.\"user\", u.role, s.csrf, s.created, s.seen
-             FROM sessions s JOIN users u ON u.name = s.\"user\"
-             WHERE s.token_sha256 = $1 AND s.revoked IS NULL AND s.created > $2 AND s.seen > $3";
+        let text = format!(
+            "{SESSIONS} WHERE s.token_sha256 = $1 AND s.revoked IS NULL AND s.created > $2 AND s.seen > $3"
+        );
         self.read(|sql| {
-            let row = sql.first(text, values![token_sha256, begun_after, seen_after])?;
-            let Some(mut row) = row else { return Ok(None) };
-            Ok(Some(Session {
-                token_sha256: token_sha256.to_owned(),
-                user: row.text()?,
-                role: row.word()?,
-                csrf: row.text()?,
-                created: row.number()?,
-                seen: row.number()?,
-            }))
+            let row = sql.first(&text, values![token_sha256, begun_after, seen_after])?;
+            row.map(|mut row| session(&mut row)).transpose()
+        })
+    }
+
+    /// Open sessions, of one user or of all, the one used last first; at most so many.
+    pub fn sessions(
+        &self,
+        user: Option<&str>,
+        begun_after: Millis,
+        seen_after: Millis,
+        most: usize,
+    ) -> Result<Vec<Session>, StoreError> {
+        let text = format!(
+            "{SESSIONS} WHERE ($1 = '' OR s.\"user\" = $1) AND s.revoked IS NULL AND s.created > $2 AND s.seen > $3
+             ORDER BY s.seen DESC, s.token_sha256 LIMIT $4"
+        );
+        let values = values![user.unwrap_or_default(), begun_after, seen_after, most];
+        self.read(|sql| sql.query(&text, values)?.iter_mut().map(session).collect())
+    }
+
+    /// All users, by name.
+    pub fn users(&self, begun_after: Millis, seen_after: Millis) -> Result<Vec<UserOverview>, StoreError> {
+        let text = "SELECT u.name, u.role, u.password, u.locked_until,
+                (SELECT count(*) FROM sessions s WHERE s.\"user\" = u.name AND s.revoked IS NULL
+                    AND s.created > $1 AND s.seen > $2),
+                (SELECT max(seen) FROM sessions s WHERE s.\"user\" = u.name)
+             FROM users u ORDER BY u.name";
+        self.read(|sql| {
+            let rows = sql.query(text, values![begun_after, seen_after])?;
+            rows.into_iter()
+                .map(|mut row| {
+                    Ok(UserOverview {
+                        name: row.text()?,
+                        role: row.word()?,
+                        has_password: row.optional_text()?.is_some(),
+                        locked_until: row.number()?,
+                        sessions: row.count()?,
+                        seen: row.optional_number()?,
+                    })
+                })
+                .collect()
+        })
+    }
+
+    /// A user may not sign in any more until invited anew: sessions end, password and link are gone. Gives
+    /// whether there is such a user.
+    pub fn bar_user(&self, name: &str, by: &str, now: Millis) -> Result<bool, StoreError> {
+        self.write(|sql| {
+            let text = "UPDATE users SET password = NULL, invite_sha256 = NULL, invite_until = NULL
+                 WHERE name = $1";
+            if sql.execute(text, values![name])? == 0 {
+                return Ok(false);
+            }
+            let text = "UPDATE sessions SET revoked = $2 WHERE \"user\" = $1 AND revoked IS NULL";
+            sql.execute(text, values![name, now])?;
+            let act = AuditEntry { actor: by, act: "user.bar", subject: name, detail: "" };
+            audit::append(sql, act, now)?;
+            Ok(true)
+        })
+    }
+
+    /// Revokes a session, one's own or by a supervisor another's; `why` is for the audit trail. Gives whose it
+    /// was, when it was open.
+    pub fn revoke_session(
+        &self,
+        token_sha256: &str,
+        by: &str,
+        why: &str,
+        now: Millis,
+    ) -> Result<Option<String>, StoreError> {
+        self.write(|sql| {
+            let text = "UPDATE sessions SET revoked = $2 WHERE token_sha256 = $1 AND revoked IS NULL
+                 RETURNING \"user\"";
+            let Some(mut ended) = sql.first(text, values![token_sha256, now])? else { return Ok(None) };
+            let user = ended.text()?;
+            let act = AuditEntry { actor: by, act: "session.revoke", subject: &user, detail: why };
+            audit::append(sql, act, now)?;
+            Ok(Some(user))
         })
     }
 
@@ -236,6 +341,22 @@ impl Store {
             audit::append(sql, act, now)
         })
     }
+}
+
+/// Columns in the order of [`session`].
+const SESSIONS: &str = "SELECT s.token_sha256, s.\"user\", u.role, s.csrf, s.created, s.seen, s.agent
+    FROM sessions s JOIN users u ON u.name = s.\"user\"";
+
+fn session(row: &mut Row) -> Result<Session, StoreError> {
+    Ok(Session {
+        token_sha256: row.text()?,
+        user: row.text()?,
+        role: row.word()?,
+        csrf: row.text()?,
+        created: row.number()?,
+        seen: row.number()?,
+        agent: row.text()?,
+    })
 }
 
 fn invited(sql: &mut dyn Sql, token_sha256: &str, now: Millis) -> Result<Option<String>, StoreError> {

@@ -1,7 +1,8 @@
 //! Central on a desk: enrols lanes, goes away and comes back at the same address.
 
 use crate::central::{
-    Central, CentralSettings, ConsoleSettings, LanesSettings, RetentionSettings, RunningCentral, enrol,
+    CaseLimits, Central, CentralSettings, ConsoleSettings, LanesSettings, LoggingProfile, PicturesSettings,
+    RetentionSettings, RunningCentral, enrol,
 };
 use anyhow::Context;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -36,9 +37,16 @@ impl DeskCentral {
             identity,
             database: None,
             monitoring: None,
+            logging: LoggingProfile::default(),
+            pictures: PicturesSettings::default(),
             retention: RetentionSettings::default(),
             lanes: LanesSettings { listen: LOOPBACK },
-            console: ConsoleSettings { listen: LOOPBACK, certificate: None, key: None },
+            console: ConsoleSettings {
+                listen: LOOPBACK,
+                certificate: None,
+                key: None,
+                cases: CaseLimits::default(),
+            },
         };
         let running = runtime.block_on(Central::start(settings.clone()))?;
         // When it comes back it must be found where it was.

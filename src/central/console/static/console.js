@@ -1,4 +1,4 @@
-// The console's script: live lists, keys, the faces' size. Without it every page still works.
+// The console's script: live pages, sound, keys, the faces. Without it every page still works.
 "use strict";
 
 const body = document.body;
@@ -6,23 +6,26 @@ const title = document.title;
 
 // Times in the officer's own zone.
 function localTimes(root) {
+  const today = new Date().toDateString();
   for (const element of root.querySelectorAll("time[datetime]")) {
     const at = new Date(element.dateTime);
     if (Number.isNaN(at.getTime())) continue;
-    const today = at.toDateString() === new Date().toDateString();
     const clock = at.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", second: "2-digit", hour12: false });
-    element.textContent = today ? clock : `${at.toLocaleDateString()} ${clock}`;
+    element.textContent = at.toDateString() === today ? clock : `${at.toLocaleDateString()} ${clock}`;
     element.title = at.toString();
   }
 }
 
 // Waiting times go on while the page stands; the server's words, kept up to date.
-function waiting() {
-  for (const element of document.querySelectorAll("[data-since]")) {
-    const seconds = Math.max(0, Math.floor((Date.now() - new Date(element.dataset.since)) / 1000));
-    if (!(seconds < 3600)) continue;
-    element.textContent = seconds < 60 ? `${seconds} s` : `${Math.floor(seconds / 60)} min`;
-    element.classList.toggle("long", seconds > 120);
+function waiting(root) {
+  const now = Date.now();
+  for (const element of root.querySelectorAll("[data-since]")) {
+    const seconds = Math.max(0, Math.floor((now - new Date(element.dataset.since)) / 1000));
+    const minutes = Math.floor(seconds / 60);
+    const hours = Math.floor(minutes / 60);
+    const words = minutes < 1 ? `${seconds} s` : hours < 1 ? `${minutes} min`
+      : hours < 24 ? `${hours} h ${minutes % 60} min` : `${Math.floor(hours / 24)} d`;
+    if (element.textContent !== words) element.textContent = words;
   }
 }
 
@@ -34,9 +37,61 @@ function openCases(count) {
   document.title = count > 0 ? `(${count}) ${title}` : title;
 }
 
-// Live lists: at each event the page is fetched and its live part put in place of the old one.
+// A sound for each new case, for those who wish one; browsers let a page sound only after a key or click.
+const sound = {
+  context: null,
+  on: () => localStorage.getItem("egate-sound") === "on",
+  start() {
+    if (!this.on()) return;
+    this.context ??= new AudioContext();
+    if (this.context.state === "suspended") this.context.resume().then(() => this.show());
+    this.show();
+  },
+  show() {
+    const button = document.querySelector("[data-sound]");
+    if (!button) return;
+    button.hidden = false;
+    button.setAttribute("aria-pressed", String(this.on()));
+    const waits = this.on() && this.context?.state !== "running";
+    button.querySelector("[data-sound-word]").textContent = waits ? "on, after a click" : this.on() ? "on" : "off";
+  },
+  // Two notes; three, rising, when a case waits too long.
+  play(urgent) {
+    if (!this.on() || this.context?.state !== "running") return;
+    const notes = urgent ? [660, 880, 1175] : [660, 880];
+    notes.forEach((pitch, place) => {
+      const at = this.context.currentTime + place * 0.16;
+      const [tone, loudness] = [this.context.createOscillator(), this.context.createGain()];
+      tone.frequency.value = pitch;
+      loudness.gain.setValueAtTime(0, at);
+      loudness.gain.linearRampToValueAtTime(0.25, at + 0.02);
+      loudness.gain.exponentialRampToValueAtTime(0.001, at + 0.15);
+      tone.connect(loudness).connect(this.context.destination);
+      tone.start(at);
+      tone.stop(at + 0.16);
+    });
+    body.dataset.sounded = String(Number(body.dataset.sounded ?? 0) + 1);
+  },
+};
+
+function soundButton() {
+  const button = document.querySelector("[data-sound]");
+  if (!button) return;
+  button.onclick = () => {
+    localStorage.setItem("egate-sound", sound.on() ? "off" : "on");
+    sound.start();
+    sound.show();
+  };
+  sound.start();
+  sound.show();
+  for (const touch of ["pointerdown", "keydown"]) addEventListener(touch, () => sound.start(), { passive: true });
+}
+
+// Live pages: at each event the page is fetched, and what differs from what the server said before is put in place.
+const said = new WeakMap();
 let fetching = false;
 let again = false;
+const REST = 1000;
 
 async function refresh() {
   const live = document.querySelector("[data-live]");
@@ -48,74 +103,135 @@ async function refresh() {
     if (answer.redirected || !answer.ok) { location.reload(); return; }
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
     const fresh = page.querySelector("[data-live]");
-    if (fresh) put(live, fresh);
+    if (fresh) { timeless(fresh); put(live, fresh); }
   } catch {
     // The connection is lost: the event source says so and comes back by itself.
   } finally {
-    fetching = false;
-    if (again) { again = false; setTimeout(refresh, 300); }
+    setTimeout(() => {
+      fetching = false;
+      if (again) { again = false; refresh(); }
+    }, REST);
   }
 }
 
 function put(live, fresh) {
-  const known = new Set([...live.querySelectorAll("[data-row]")].map((row) => row.getAttribute("href")));
-  const focused = live.contains(document.activeElement) ? document.activeElement.getAttribute("href") : null;
-  for (const row of fresh.querySelectorAll("[data-row]")) {
-    if (known.size > 0 && !known.has(row.getAttribute("href"))) row.closest("tr").classList.add("fresh");
+  const parts = (root) => [...root.children].map((part) => part.dataset.part).join();
+  if (parts(live) !== parts(fresh)) { live.replaceChildren(...adopt(fresh).childNodes); return; }
+  [...fresh.children].forEach((part, place) => putPart(live.children[place], part));
+}
+
+// A part whose list has keys keeps the lines that say the same; any other part is put in place whole.
+function putPart(old, fresh) {
+  const text = fresh.outerHTML;
+  if (said.get(old) === text) return;
+  const [oldList, freshList] = [old, fresh].map((part) => part.querySelector("[data-keyed]"));
+  if (!oldList || !freshList) { replace(old, adopt(fresh), text); return; }
+  const known = new Map([...oldList.children].map((line) => [line.dataset.keyOf, line]));
+  const lines = [...freshList.children].map((line) => {
+    const before = known.get(line.dataset.keyOf);
+    if (before && (said.get(before) ?? "") === line.outerHTML) return before;
+    const html = line.outerHTML;
+    const put = adopt(line);
+    said.set(put, html);
+    if (known.size > 0 && !before) put.classList.add("fresh");
+    return put;
+  });
+  const focused = oldList.contains(document.activeElement) ? document.activeElement.getAttribute("href") : null;
+  lines.forEach((line, place) => {
+    if (oldList.children[place] !== line) oldList.insertBefore(line, oldList.children[place] ?? null);
+  });
+  while (oldList.children.length > lines.length) oldList.lastElementChild.remove();
+  if (focused && !oldList.contains(document.activeElement)) {
+    [...oldList.querySelectorAll("a")].find((a) => a.getAttribute("href") === focused)?.focus();
   }
-  localTimes(fresh);
-  live.replaceChildren(...document.adoptNode(fresh).childNodes);
-  if (focused) [...live.querySelectorAll("a")].find((a) => a.getAttribute("href") === focused)?.focus();
+  // Around the list, what has no key.
+  for (const selector of [".head", ".alarms-of-board"]) {
+    const [was, is] = [old, fresh].map((part) => part.querySelector(selector));
+    if (was && is && said.get(was) !== is.outerHTML) replace(was, adopt(is), is.outerHTML);
+  }
+  said.set(old, text);
+}
+
+function replace(old, fresh, text) {
+  said.set(fresh, text);
+  old.replaceWith(fresh);
+}
+
+function adopt(node) {
+  const own = document.adoptNode(node);
+  localTimes(own);
+  waiting(own);
+  return own;
+}
+
+// Waiting times go on by themselves: that one has grown is no change.
+function timeless(root) {
+  for (const element of root.querySelectorAll("[data-since]")) element.textContent = "";
+}
+
+// What the server said first, before times were made local.
+function remember() {
+  const live = document.querySelector("[data-live]");
+  if (live) timeless(live);
+  for (const part of live?.children ?? []) {
+    for (const line of part.querySelector("[data-keyed]")?.children ?? []) said.set(line, line.outerHTML);
+  }
 }
 
 function listen() {
   const state = document.querySelector("[data-link]");
   const source = new EventSource("/events");
+  const badge = document.querySelector("[data-newest]");
+  let newest = Number(badge?.dataset.newest ?? 0);
+  let escalated = null;
   const say = (text, lost) => { state.textContent = text; state.classList.toggle("lost", lost); };
   source.onopen = () => say("Live", false);
   source.onerror = () => {
     say("Connection lost", true);
-    // A browser gives up on some errors; a page that tries again is worth more.
-    if (source.readyState === EventSource.CLOSED) { source.close(); setTimeout(listen, 3000); }
+    // A browser gives up on some errors; a page that tries again is worth more. It also finds out when the
+    // session is over.
+    if (source.readyState === EventSource.CLOSED) { source.close(); setTimeout(() => { refresh(); listen(); }, 3000); }
   };
   source.onmessage = (event) => {
-    const count = Number.parseInt(event.data, 10);
-    if (Number.isFinite(count)) openCases(count);
+    if (event.data) {
+      const queue = JSON.parse(event.data);
+      openCases(queue.open);
+      const late = escalated !== null && queue.escalated > escalated;
+      if (badge && (queue.newest > newest || late)) sound.play(late);
+      newest = Math.max(newest, queue.newest);
+      escalated = queue.escalated;
+    }
     refresh();
   };
   addEventListener("pagehide", () => source.close());
 }
 
-// Faces: both are enlarged and moved together.
+// Faces: both are enlarged and moved together, and can be laid over each other.
 function faces() {
   const pair = document.querySelector("[data-faces]");
   const tools = document.querySelector("[data-tools]");
   if (!pair || !tools) return () => {};
   tools.hidden = false;
-  const zoom = tools.querySelector("[data-zoom]");
-  const bright = tools.querySelector("[data-bright]");
-  let x = 0;
-  let y = 0;
+  const [zoom, bright, overlay, mirror] = ["zoom", "bright", "overlay", "mirror"].map((name) => tools.querySelector(`[data-${name}]`));
+  let [x, y] = [0, 0];
   const show = () => {
     const room = 50 * (1 - 1 / zoom.value);
     x = Math.max(-room, Math.min(room, x));
     y = Math.max(-room, Math.min(room, y));
-    pair.style.setProperty("--zoom", zoom.value);
-    pair.style.setProperty("--bright", bright.value);
-    pair.style.setProperty("--x", `${x}%`);
-    pair.style.setProperty("--y", `${y}%`);
+    for (const [name, value] of [["zoom", zoom.value], ["bright", bright.value], ["mix", overlay.value], ["x", `${x}%`], ["y", `${y}%`]]) {
+      pair.style.setProperty(`--${name}`, value);
+    }
+    pair.classList.toggle("overlaid", overlay.value > 0);
+    pair.classList.toggle("mirrored", mirror.checked);
   };
   const resize = (step) => { zoom.value = Number(zoom.value) + step; show(); };
-  zoom.oninput = show;
-  bright.oninput = show;
-  tools.querySelector("[data-mirror]").onchange = (event) => pair.classList.toggle("mirrored", event.target.checked);
-  const reset = () => { zoom.value = 1; bright.value = 1; x = 0; y = 0; show(); };
+  for (const tool of [zoom, bright, overlay, mirror]) tool.oninput = show;
+  const reset = () => { zoom.value = 1; bright.value = 1; overlay.value = 0; mirror.checked = false; x = 0; y = 0; show(); };
   tools.querySelector("[data-reset]").onclick = reset;
   pair.addEventListener("wheel", (event) => { event.preventDefault(); resize(event.deltaY < 0 ? 0.2 : -0.2); }, { passive: false });
   pair.addEventListener("pointermove", (event) => {
-    if (event.buttons !== 1) return;
     const pane = event.target.closest(".pane");
-    if (!pane) return;
+    if (event.buttons !== 1 || !pane) return;
     x += (100 * event.movementX) / pane.clientWidth / zoom.value;
     y += (100 * event.movementY) / pane.clientHeight / zoom.value;
     show();
@@ -128,7 +244,12 @@ function faces() {
     y += step[1];
     show();
   });
-  return (key) => { if (key === "+" || key === "=") resize(0.4); else if (key === "-") resize(-0.4); else if (key === "0") reset(); };
+  const acts = {
+    "+": () => resize(0.4), "=": () => resize(0.4), "-": () => resize(-0.4), 0: reset,
+    o: () => { overlay.value = overlay.value > 0 ? 0 : 0.5; show(); },
+    m: () => { mirror.checked = !mirror.checked; show(); },
+  };
+  return (key) => acts[key]?.();
 }
 
 // All frames of the person: one that is chosen is shown large beside the portrait.
@@ -151,16 +272,34 @@ function strip() {
   links[0]?.setAttribute("aria-current", "true");
 }
 
-// A note is needed to admit where a check failed; the server asks for it too.
+// The reasons that fit the decision, with the one that the own judgement suggests. To admit where a check failed,
+// reason and note are the officer's own; the server asks for them too.
 function decision() {
-  const form = document.querySelector("[data-decision][data-overrides]");
-  form?.addEventListener("change", () => {
-    form.elements.note.required = form.elements.decision.value === "admit";
+  const form = document.querySelector("[data-decision]");
+  if (!form) return;
+  const { reason, note } = form.elements;
+  const overrides = "overrides" in form.dataset;
+  form.addEventListener("change", (event) => {
+    if (event.target.name !== "decision") return;
+    for (const group of reason.querySelectorAll("optgroup")) {
+      group.hidden = group.disabled = group.dataset.for !== event.target.value;
+    }
+    reason.value = event.target.dataset.suggested;
+    note.required = overrides && event.target.value === "admit";
   });
 }
 
+// Acts that cannot be taken back are asked about first.
+function confirmations() {
+  addEventListener("submit", (event) => {
+    const question = event.submitter?.dataset.confirm ?? event.target.dataset.confirm;
+    if (question && !confirm(question)) event.preventDefault();
+  });
+  for (const link of document.querySelectorAll("[data-absolute]")) link.textContent = new URL(link.textContent, location.href).href;
+}
+
 // Keys of one letter; they can be turned off, and never act while something is typed.
-function keys(resize) {
+function keys(face) {
   const help = document.querySelector("dialog.keys");
   const button = document.querySelector("[data-help]");
   const on = document.querySelector("[data-keys-on]");
@@ -171,7 +310,7 @@ function keys(resize) {
   button.onclick = () => help.showModal();
   let before = "";
   addEventListener("keydown", (event) => {
-    const typing = event.target.closest("textarea, input:not([type=radio], [type=checkbox], [type=range])");
+    const typing = event.target.closest("textarea, select, input:not([type=radio], [type=checkbox], [type=range])");
     if (typing || event.ctrlKey || event.altKey || event.metaKey || help.open || !stored()) return;
     const last = before;
     before = event.key;
@@ -183,7 +322,7 @@ function keys(resize) {
     if (event.key === "?") help.showModal();
     else if (event.key === "j" || event.key === "k") step(event.key === "j" ? 1 : -1);
     else if (event.key === "n") document.querySelector("[data-next]")?.click();
-    else if ("+=-0".includes(event.key)) resize(event.key);
+    else if ("+=-0om".includes(event.key)) face(event.key);
     else if (/^[1-3ars]$/.test(event.key)) {
       const target = document.querySelector(`[data-key="${event.key}"]`);
       target?.focus();
@@ -198,10 +337,14 @@ function step(by) {
   rows[Math.max(0, Math.min(rows.length - 1, at + by))]?.focus();
 }
 
+remember();
 localTimes(body);
-setInterval(waiting, 5000);
+waiting(body);
+setInterval(() => waiting(body), 1000);
 openCases(Number.parseInt(document.querySelector("[data-open-cases]")?.textContent ?? "0", 10));
+soundButton();
 listen();
 decision();
+confirmations();
 strip();
 keys(faces());

@@ -251,6 +251,27 @@ impl Sql for Statements<'_, '_> {
     fn hold(&self) -> &'static str {
         " FOR UPDATE"
     }
+
+    fn shape(&self) -> &'static str {
+        "SELECT c.table_name::text, c.column_name::text, c.data_type::text,
+            coalesce((SELECT k.ordinal_position FROM information_schema.table_constraints t
+                JOIN information_schema.key_column_usage k ON k.constraint_schema = t.constraint_schema
+                    AND k.constraint_name = t.constraint_name AND k.table_name = t.table_name
+                WHERE t.constraint_type = 'PRIMARY KEY' AND t.table_schema = c.table_schema
+                    AND t.table_name = c.table_name AND k.column_name = c.column_name), 0)::bigint
+         FROM information_schema.columns c JOIN information_schema.tables b
+            ON b.table_schema = c.table_schema AND b.table_name = c.table_name
+         WHERE c.table_schema = current_schema() AND b.table_type = 'BASE TABLE'
+         ORDER BY c.table_name, c.ordinal_position"
+    }
+
+    fn freeze(&mut self) -> Result<(), StoreError> {
+        self.batch("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+    }
+
+    fn version(&mut self) -> Result<u64, StoreError> {
+        (self as &mut dyn Sql).counted("SELECT version FROM schema_version WHERE one = 1", &[])
+    }
 }
 
 fn parameters<'v>(values: &'v [Value<'v>]) -> Vec<&'v (dyn ToSql + Sync)> {

@@ -1,1 +1,39 @@
--- Nothing yet.
+-- Who has a case in hand, since when, whether it waited too long, why it was decided so, and the checks that an
+-- admission went against.
+ALTER TABLE cases ADD COLUMN taken_by TEXT;
+ALTER TABLE cases ADD COLUMN taken_at INTEGER;
+ALTER TABLE cases ADD COLUMN escalated INTEGER;
+ALTER TABLE cases ADD COLUMN reason TEXT;
+ALTER TABLE cases ADD COLUMN overridden TEXT;
+CREATE INDEX cases_decided ON cases (decided_at) WHERE decision IS NOT NULL;
+
+-- An alarm stands until a person has seen to it.
+ALTER TABLE alarms ADD COLUMN seen_by TEXT;
+ALTER TABLE alarms ADD COLUMN seen_at INTEGER;
+
+-- The browser in which a session began: a cookie that turns up elsewhere ends it.
+ALTER TABLE sessions ADD COLUMN agent TEXT NOT NULL DEFAULT '';
+
+-- A generation that a second person did not want.
+ALTER TABLE list_generations ADD COLUMN rejected_by TEXT;
+ALTER TABLE list_generations ADD COLUMN rejected_at INTEGER;
+
+-- By entry, and so by generation, too.
+CREATE INDEX list_keys_of_entry ON list_keys (list, generation, reference);
+DROP INDEX list_keys_of_generation;
+
+-- Where a document was seen: issuing state and number as in the zone, with a blank between.
+CREATE TABLE seen_documents (
+    document    TEXT NOT NULL,
+    lane        TEXT NOT NULL,
+    epoch       TEXT NOT NULL,
+    sequence    INTEGER NOT NULL,
+    started     INTEGER NOT NULL,
+    PRIMARY KEY (document, lane, epoch, sequence)
+) STRICT, WITHOUT ROWID;
+INSERT INTO seen_documents (document, lane, epoch, sequence, started)
+    SELECT json_extract(canonical, '$.document.issuing_state') || ' '
+            || json_extract(canonical, '$.document.document_number'), lane, epoch, sequence, started
+    FROM records WHERE json_extract(canonical, '$.document.document_number') IS NOT NULL;
+
+CREATE INDEX records_of_lane ON records (lane, started DESC);

@@ -9,7 +9,7 @@ use super::sql::{Act, Cell, Engine, Row, Sql, Value};
 use group::Group;
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{CachedStatement, Connection, ToSql, params_from_iter};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -20,7 +20,6 @@ const PREPARED_MOST: usize = 128;
 
 /// The embedded engine.
 pub(super) struct Sqlite {
-    file: PathBuf,
     writer: Group,
     reader: Mutex<Connection>,
 }
@@ -40,7 +39,7 @@ impl Sqlite {
         for connection in [&writer, &reader] {
             connection.set_prepared_statement_cache_capacity(PREPARED_MOST);
         }
-        Ok(Sqlite { file: path.to_owned(), writer: Group::new(writer), reader: Mutex::new(reader) })
+        Ok(Sqlite { writer: Group::new(writer), reader: Mutex::new(reader) })
     }
 }
 
@@ -54,14 +53,6 @@ impl Engine for Sqlite {
         let mut reader = self.reader.lock().unwrap_or_else(PoisonError::into_inner);
         let transaction = reader.transaction()?;
         act(&mut Statements(&transaction))
-    }
-
-    fn snapshot(&self, into: &Path) -> Result<(), StoreError> {
-        // A connection of its own: nobody waits for the copy.
-        let connection = Connection::open(&self.file)?;
-        connection.busy_timeout(BUSY)?;
-        connection.execute("VACUUM INTO ?1", [into.to_string_lossy()])?;
-        Ok(std::fs::File::open(into)?.sync_all()?)
     }
 }
 
@@ -99,6 +90,19 @@ impl Sql for Statements<'_> {
 
     fn hold(&self) -> &'static str {
         ""
+    }
+
+    fn shape(&self) -> &'static str {
+        "SELECT t.name, c.name, c.type, c.pk FROM sqlite_master t JOIN pragma_table_info(t.name) c
+         WHERE t.type = 'table' AND t.name NOT LIKE 'sqlite_%' ORDER BY t.name, c.cid"
+    }
+
+    fn freeze(&mut self) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    fn version(&mut self) -> Result<u64, StoreError> {
+        (self as &mut dyn Sql).counted("SELECT user_version FROM pragma_user_version", &[])
     }
 }
 

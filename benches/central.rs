@@ -1,0 +1,458 @@
+//! How central bears many lanes: ingest against what the bare database commits in the same run, look-ups in a long
+//! list, the way of a referral to an officer's page, and what came just now beside a backlog. Both databases.
+//!
+//! Sizes by environment, so that a run takes two minutes on a small machine: `EGATE_BENCH_LANES`,
+//! `EGATE_BENCH_RECORDS`, `EGATE_BENCH_LIST`, `EGATE_BENCH_BACKLOG`.
+#![allow(missing_docs, dead_code, clippy::unwrap_used, clippy::indexing_slicing)]
+#![allow(clippy::expect_used, clippy::panic, unreachable_pub)]
+
+#[path = "../tests/common/postgres.rs"]
+mod postgres;
+
+use egate::central::lookup::{FileForm, read_list};
+use egate::central::store::{
+    ENTRIES_AT_ONCE, ListKind, NewEntry, PassageFilter, PostgresSettings, Role, Store, VerifiedRecord,
+};
+use egate::outbox::{BackOff, CentralClient, CentralClientSettings, Outbox, Uploader};
+use egate::passage::{Ending, Outcome, Picture};
+use egate::policy::PassageId;
+use egate::record::wire::{LookupQuestion, RecordBatch};
+use egate::record::{SealedPicture, SignedRecord};
+use egate::workbench::load::{
+    LoadCentral, LoadLane, PassageLoad, StoreKind, Times, Until, kits, lanes, send,
+};
+use indicatif::ProgressBar;
+use postgres::Cluster;
+use rusqlite::params;
+use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+use tokio::runtime::Runtime;
+
+const PLAIN: PassageLoad = PassageLoad { picture_bytes: 0, pause: None };
+const PICTURED: PassageLoad = PassageLoad { picture_bytes: 50_000, pause: None };
+
+fn size(name: &str, usual: usize) -> usize {
+    std::env::var(format!("EGATE_BENCH_{name}")).ok().and_then(|text| text.parse().ok()).unwrap_or(usual)
+}
+
+/// One of the two databases, and how to open another of its kind.
+struct Engine {
+    name: &'static str,
+    kind: StoreKind,
+    cluster: Option<Mutex<Cluster>>,
+}
+
+impl Engine {
+    /// Settings of a new, empty database, where it is PostgreSQL.
+    fn database(&self) -> Option<PostgresSettings> {
+        Some(self.cluster.as_ref()?.lock().unwrap().database())
+    }
+
+    fn store(&self, folder: &Path) -> Store {
+        match self.database() {
+            Some(settings) => Store::postgres(&settings).unwrap(),
+            None => Store::sqlite(&folder.join("store.sqlite")).unwrap(),
+        }
+    }
+
+    fn central(&self, runtime: &Runtime, folder: &Path) -> LoadCentral {
+        let database = self.database().map(|settings| settings.postgres);
+        runtime.block_on(LoadCentral::start(folder, self.kind, database.as_deref())).unwrap()
+    }
+}
+
+/// On the disk of the working folder: a temporary folder may be memory.
+fn folder() -> tempfile::TempDir {
+    tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap()
+}
+
+fn main() {
+    // The officer's browser, without TLS here, wants one all the same.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let mut engines = vec![Engine { name: "SQLite", kind: StoreKind::Sqlite, cluster: None }];
+    // The tests' cluster does not sync; this one is to be durable.
+    match Cluster::start_with(&["fsync=on"]) {
+        Some(cluster) => {
+            let cluster = Some(Mutex::new(cluster));
+            engines.push(Engine { name: "PostgreSQL", kind: StoreKind::Postgres, cluster });
+        }
+        None => println!("PostgreSQL is not installed: not measured"),
+    }
+    for engine in &engines {
+        println!("{}", engine.name);
+        ingest(engine);
+        over_tls(engine);
+        look_ups(engine);
+        backlog_beside_live(engine);
+    }
+    println!("memory of this process {:8.0} MB at most", peak_memory_mb());
+}
+
+/// Chains of several lanes, made beforehand.
+fn chains(runtime: &Runtime, lanes_count: u16, records: usize) -> Vec<Vec<SignedRecord>> {
+    let folder = folder();
+    let central = runtime.block_on(LoadCentral::start(folder.path(), StoreKind::Sqlite, None)).unwrap();
+    let mut lanes = lanes(&central.identity, lanes_count, &central.url).unwrap();
+    let each = records / usize::from(lanes_count);
+    let made = lanes.iter_mut().map(|lane| (0..each).map(|_| lane.next(&PLAIN).unwrap().0).collect());
+    let made = made.collect();
+    runtime.block_on(central.running.stop()).unwrap();
+    made
+}
+
+/// Records per second of the store under as many writers as lanes, beside those of the bare database that is
+/// given as many rows at once.
+fn ingest(engine: &Engine) {
+    let (writers, records) = (size("LANES", 16), size("RECORDS", 4_000));
+    let runtime = Runtime::new().unwrap();
+    let chains = chains(&runtime, writers.try_into().unwrap(), records);
+    let all: usize = chains.iter().map(Vec::len).sum();
+    let folder = folder();
+    let bare = match engine.database() {
+        None => bare_sqlite(&folder.path().join("bare.sqlite"), &chains),
+        Some(settings) => runtime.block_on(bare_postgres(&settings.postgres, &chains)),
+    };
+    let store = engine.store(folder.path());
+    let verified: Vec<Vec<VerifiedRecord>> = chains
+        .into_iter()
+        .map(|chain| {
+            let read = |signed: SignedRecord| VerifiedRecord {
+                record: serde_json::from_str(&signed.canonical).unwrap(),
+                signed,
+            };
+            chain.into_iter().map(read).collect()
+        })
+        .collect();
+    for chain in &verified {
+        store.add_lane(&chain[0].record.position.lane, "00", 1).unwrap();
+    }
+    let start = Instant::now();
+    std::thread::scope(|scope| {
+        for chain in &verified {
+            let store = &store;
+            scope.spawn(move || {
+                for record in chain {
+                    store.append(std::slice::from_ref(record), 5).unwrap();
+                }
+            });
+        }
+    });
+    let took = start.elapsed();
+    let per_second = |time: Duration| all as f64 / time.as_secs_f64();
+    println!("  bare group commit    {:8.0} records/s, {writers} at once", per_second(bare));
+    println!(
+        "  store's append       {:8.0} records/s, {writers} writers: {:.2} of the bare database",
+        per_second(took),
+        bare.as_secs_f64() / took.as_secs_f64()
+    );
+}
+
+/// One transaction for each round of the lanes, in the same mode as the store's.
+fn bare_sqlite(path: &Path, chains: &[Vec<SignedRecord>]) -> Duration {
+    let mut db = rusqlite::Connection::open(path).unwrap();
+    db.pragma_update(None, "journal_mode", "WAL").unwrap();
+    db.pragma_update(None, "synchronous", "FULL").unwrap();
+    db.execute_batch(
+        "CREATE TABLE rows (sha256 TEXT PRIMARY KEY, signature TEXT, canonical TEXT) STRICT, WITHOUT ROWID",
+    )
+    .unwrap();
+    let start = Instant::now();
+    for round in 0..chains[0].len() {
+        let transaction = db.transaction().unwrap();
+        for chain in chains {
+            let SignedRecord { canonical, sha256, signature } = &chain[round];
+            transaction
+                .prepare_cached("INSERT INTO rows VALUES (?1, ?2, ?3)")
+                .unwrap()
+                .execute(params![sha256, signature, canonical])
+                .unwrap();
+        }
+        transaction.commit().unwrap();
+    }
+    start.elapsed()
+}
+
+/// A connection for each lane, each row its own commit: the database itself gathers them.
+async fn bare_postgres(settings: &str, chains: &[Vec<SignedRecord>]) -> Duration {
+    let connect = async || {
+        let (client, connection) = tokio_postgres::connect(settings, tokio_postgres::NoTls).await.unwrap();
+        tokio::spawn(connection);
+        client
+    };
+    let create = "CREATE TABLE rows (sha256 TEXT PRIMARY KEY, signature TEXT, canonical TEXT)";
+    connect().await.batch_execute(create).await.unwrap();
+    let mut ready = Vec::new();
+    for chain in chains {
+        ready.push((connect().await, chain.clone()));
+    }
+    let start = Instant::now();
+    let mut tasks = tokio::task::JoinSet::new();
+    for (client, chain) in ready {
+        tasks.spawn(async move {
+            let insert = client.prepare("INSERT INTO rows VALUES ($1, $2, $3)").await.unwrap();
+            for row in &chain {
+                client.execute(&insert, &[&row.sha256, &row.signature, &row.canonical]).await.unwrap();
+            }
+        });
+    }
+    tasks.join_all().await;
+    start.elapsed()
+}
+
+/// Whole passages over TLS with two sealed pictures each, and the way of a referral to an officer's page.
+fn over_tls(engine: &Engine) {
+    let (count, records) = (size("LANES", 16), size("RECORDS", 4_000) / 4);
+    let (runtime, folder) = (Runtime::new().unwrap(), folder());
+    let central = engine.central(&runtime, folder.path());
+    let mut many = lanes(&central.identity, u16::try_from(count + 1).unwrap(), &central.url).unwrap();
+    let officer = many.pop().unwrap();
+    let until = Until::Records(records as u64);
+    let report = runtime.block_on(send(many, PICTURED, until, ProgressBar::hidden())).unwrap();
+    println!(
+        "  passages over TLS    {:8.0} records/s with two pictures, {:.1} MB/s",
+        report.records_per_second,
+        report.bytes_per_second / 1e6
+    );
+    println!("    a passage          {}", report.passage_ms);
+    println!("    its record's call  {}", report.record_ms);
+    println!("  record to the page   {}", runtime.block_on(referrals(&central, officer)));
+    runtime.block_on(central.running.stop()).unwrap();
+}
+
+/// Time from the call with a record to the event that makes an officer's page fetch anew; it is the same for a
+/// referred one, and one in twenty is.
+async fn referrals(central: &LoadCentral, mut lane: LoadLane) -> Times {
+    let office = &central.running.office;
+    let link = office.create_user("officer", Role::Officer).await.unwrap();
+    let http =
+        reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build().unwrap();
+    let set_up = http.post(link).header("content-type", "application/x-www-form-urlencoded");
+    let answer = set_up.body("password=a+long+enough+password&again=a+long+enough+password").send().await;
+    let answer = answer.unwrap();
+    let cookie = answer.headers()["set-cookie"].to_str().unwrap().split(';').next().unwrap().to_owned();
+    let events = format!("http://{}/events", central.running.console_address());
+    let mut page = http.get(events).header("cookie", cookie).send().await.unwrap();
+    assert_eq!(page.status(), 200);
+    // The first event comes at once.
+    page.chunk().await.unwrap();
+    let mut times = Vec::new();
+    for _ in 0..size("REFERRALS", 60) {
+        let (signed, pictures) = lane.next(&PLAIN).unwrap();
+        for picture in pictures {
+            lane.client().put_picture(&picture.sha256, picture.sealed).await.unwrap();
+        }
+        let start = Instant::now();
+        lane.client().post_records(&RecordBatch { records: vec![signed], held_from: None }).await.unwrap();
+        page.chunk().await.unwrap();
+        times.push(start.elapsed());
+    }
+    Times::of(times)
+}
+
+/// Look-ups over TLS, one after the other, while a long list of persons is in force.
+fn look_ups(engine: &Engine) {
+    let (runtime, folder) = (Runtime::new().unwrap(), folder());
+    let central = engine.central(&runtime, folder.path());
+    let store = central.running.store();
+    let entries = size("LIST", 1_000_000);
+    let start = Instant::now();
+    // On a thread of its own: the store's calls wait.
+    std::thread::spawn(move || fill(&store, entries)).join().unwrap();
+    let imported = start.elapsed();
+    let (_, kit) = kits(&central.identity, 1).unwrap().remove(0);
+    let client = client(&central, &kit);
+    let times = runtime.block_on(async {
+        let mut times = Vec::new();
+        for number in 0..500_usize {
+            let (surname, given) = name(number * 7919 % entries.max(1));
+            let question = question(&surname, &given);
+            let start = Instant::now();
+            client.look_up(&question, Duration::from_secs(20)).await.unwrap();
+            times.push(start.elapsed());
+        }
+        times
+    });
+    println!("  look-up              {} among {entries} persons", Times::of(times));
+    println!("    import             {:8.0} entries/s", entries as f64 / imported.as_secs_f64());
+    runtime.block_on(central.running.stop()).unwrap();
+}
+
+fn client(central: &LoadCentral, kit: &egate::outbox::LaneKit) -> CentralClient {
+    CentralClient::new(&CentralClientSettings {
+        url: central.url.clone(),
+        authority_pem: kit.authority_pem.clone(),
+        certificate_pem: kit.certificate_pem.clone(),
+        key_pem: kit.key_pem.clone(),
+        answers: kit.answers,
+    })
+    .unwrap()
+}
+
+fn fill(store: &Store, entries: usize) {
+    let kind = ListKind::Persons;
+    let generation = store.begin_list("bench", kind, "00", "anna", 1).unwrap().unwrap();
+    for from in (0..entries).step_by(ENTRIES_AT_ONCE) {
+        let mut csv = "reference,surname,given_names,born,nationality\n".to_owned();
+        for number in from..(from + ENTRIES_AT_ONCE).min(entries) {
+            let (surname, given) = name(number);
+            let (year, month, day) = (1940 + number % 70, 1 + number % 12, 1 + number % 28);
+            csv.push_str(&format!("{number},{surname},{given},{year}-{month:02}-{day:02},UTO\n"));
+        }
+        let read: Vec<NewEntry> = read_list(kind, FileForm::Csv, csv.as_bytes()).unwrap();
+        store.add_entries("bench", kind, generation, &read).unwrap();
+    }
+    store.end_list("bench", generation, entries as u64, "anna", 1).unwrap();
+    store.approve_list("bench", generation, "ben", 2).unwrap();
+}
+
+/// Names as different as names are: syllables by the digits of a number.
+fn name(number: usize) -> (String, String) {
+    const SYLLABLES: [&str; 16] = [
+        "BA", "KO", "LIN", "MER", "DA", "SON", "TI", "VAN", "RE", "GOR", "NU", "FEL", "WI", "HAS", "PO",
+        "ZEK",
+    ];
+    let word = |mut digits: usize, length: usize| -> String {
+        let mut word = String::new();
+        for _ in 0..length {
+            word.push_str(SYLLABLES[digits % 16]);
+            digits /= 16;
+        }
+        word
+    };
+    // An odd multiplier spreads neighbours over all names.
+    let mixed = number.wrapping_mul(2_654_435_761) & 0xffff_ffff;
+    (word(mixed, 4), word(mixed >> 16, 3))
+}
+
+fn question(surname: &str, given_names: &str) -> LookupQuestion {
+    LookupQuestion {
+        passage: "load-1-x-1".to_owned(),
+        nonce: "0f".repeat(16),
+        patience_ms: 20_000,
+        document_code: "P".to_owned(),
+        issuing_state: "UTO".to_owned(),
+        document_number: "L898902C3".to_owned(),
+        nationality: "UTO".to_owned(),
+        surname: surname.to_owned(),
+        given_names: given_names.to_owned(),
+        date_of_birth: "740812".to_owned(),
+        sex: "F".to_owned(),
+    }
+}
+
+fn outcome(lane: &str, number: usize) -> Outcome {
+    Outcome {
+        passage: PassageId(format!("{lane}-{number}")),
+        started: jiff::Timestamp::now(),
+        lasted_ms: 12_000,
+        ending: Ending::Admitted,
+        reasons: vec![],
+        checks: vec![],
+        document: None,
+        steps: vec![],
+        pictures: vec![Picture::Portrait],
+        similarity: Some(0.7),
+        attack: None,
+        commands: Vec::new(),
+    }
+}
+
+fn append(outbox: &Mutex<Outbox>, lane: &str, number: usize) {
+    let mut sealed = format!("{lane} {number} ").into_bytes();
+    sealed.resize(20_000, 0x5a);
+    let picture = SealedPicture::new(Picture::Portrait, "image/jpeg", sealed);
+    outbox.lock().unwrap().append(&outcome(lane, number), &[picture], "standard").unwrap();
+}
+
+/// Real queues with a backlog are emptied while each lane goes on: how quickly, and how long what comes just now
+/// is on its way.
+fn backlog_beside_live(engine: &Engine) {
+    let (count, backlog) = (size("LANES", 16) / 4, size("BACKLOG", 200));
+    let (runtime, folder) = (Runtime::new().unwrap(), folder());
+    let central = engine.central(&runtime, folder.path());
+    let mut queues = Vec::new();
+    for (name, kit) in kits(&central.identity, u16::try_from(count.max(1)).unwrap()).unwrap() {
+        let path = folder.path().join(format!("{name}.db"));
+        let queue = Outbox::open(&path, &name, kit.record_key.clone(), 4 << 30).unwrap();
+        let queue = Arc::new(Mutex::new(queue));
+        (0..backlog).for_each(|number| append(&queue, &name, number));
+        queues.push((name, client(&central, &kit), queue));
+    }
+    let (store, left) = (central.running.store(), Arc::new(AtomicUsize::new(queues.len())));
+    let start = Instant::now();
+    let (drained, live) = runtime.block_on(async {
+        let mut tasks = tokio::task::JoinSet::new();
+        for (name, client, queue) in queues {
+            let (store, left) = (Arc::clone(&store), Arc::clone(&left));
+            tasks.spawn(drain(name, client, queue, backlog, store, left));
+        }
+        let mut live = Vec::new();
+        while let Some(times) = tasks.join_next().await {
+            live.extend(times.unwrap());
+        }
+        (start.elapsed(), live)
+    });
+    let records = count * backlog + live.len();
+    let stored = std::thread::spawn(move || {
+        store.passages(&PassageFilter { ending: None, most: 1_000_000 }).unwrap().len()
+    });
+    assert_eq!(stored.join().unwrap(), records);
+    println!(
+        "  backlog of {count} lanes   {:8.0} records/s, {} of them live",
+        records as f64 / drained.as_secs_f64(),
+        live.len()
+    );
+    println!("    what came live     {}", Times::of(live));
+    runtime.block_on(central.running.stop()).unwrap();
+}
+
+/// Empties one lane's queue while a passage ends every now and then; gives how long those were on their way.
+async fn drain(
+    name: String,
+    client: CentralClient,
+    queue: Arc<Mutex<Outbox>>,
+    backlog: usize,
+    store: Arc<Store>,
+    left: Arc<AtomicUsize>,
+) -> Vec<Duration> {
+    let epoch = queue.lock().unwrap().epoch().to_owned();
+    let uploader = Uploader::start(client, Arc::clone(&queue), BackOff::default());
+    let (wake, mut live, mut number) = (uploader.wake(), Vec::new(), backlog);
+    while queue.lock().unwrap().extent().unwrap().is_some_and(|extent| extent.first <= backlog as u64) {
+        append(&queue, &name, number);
+        number += 1;
+        wake.notify_one();
+        let start = Instant::now();
+        let key = egate::central::store::RecordKey {
+            lane: name.clone(),
+            epoch: epoch.clone(),
+            sequence: number as u64,
+        };
+        loop {
+            let (store, key) = (Arc::clone(&store), key.clone());
+            let found = tokio::task::spawn_blocking(move || store.passage(&key).unwrap().is_some());
+            if found.await.unwrap() {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+        live.push(start.elapsed());
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    while !queue.lock().unwrap().is_empty().unwrap() {
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+    left.fetch_sub(1, Ordering::SeqCst);
+    uploader.stop().await;
+    live
+}
+
+/// The most memory that this process ever had, as the kernel counts it.
+fn peak_memory_mb() -> f64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let kb = line.and_then(|line| line.split_whitespace().next()?.parse::<f64>().ok());
+    kb.unwrap_or_default() / 1024.0
+}

@@ -1,0 +1,48 @@
+//! Records in the order of their arrival, read page by page.
+
+use super::records::stored;
+use super::sql::values;
+use super::{Millis, RecordKey, Store, StoreError, StoredPassage};
+use crate::record::SignedRecord;
+
+impl Store {
+    /// The records of one queue of a lane as they were signed, in order, after a sequence, at most so many:
+    /// what [`crate::record::verify_chain`] takes.
+    pub fn signed_records(
+        &self,
+        (lane, epoch): (&str, &str),
+        after: u64,
+        most: usize,
+    ) -> Result<Vec<SignedRecord>, StoreError> {
+        let text = "SELECT canonical, sha256, signature FROM records
+             WHERE lane = $1 AND epoch = $2 AND sequence > $3 ORDER BY sequence LIMIT $4";
+        self.read(|sql| {
+            let rows = sql.query(text, values![lane, epoch, after, most])?;
+            rows.into_iter()
+                .map(|mut row| {
+                    Ok(SignedRecord { canonical: row.text()?, sha256: row.text()?, signature: row.text()? })
+                })
+                .collect()
+        })
+    }
+
+    /// Passages that arrived in a time, oldest first, after the one that was read last, at most so many.
+    pub fn arrived(
+        &self,
+        (from, to): (Millis, Millis),
+        after: Option<&(Millis, RecordKey)>,
+        most: usize,
+    ) -> Result<Vec<StoredPassage>, StoreError> {
+        let order = "ORDER BY r.received, r.lane, r.epoch, r.sequence LIMIT $1";
+        let Some((received, key)) = after else {
+            let rest = format!("WHERE r.received >= $2 AND r.received < $3 {order}");
+            return self.read(|sql| stored(sql, &rest, values![most, from, to]));
+        };
+        let rest = format!(
+            "WHERE r.received >= $2 AND r.received < $3
+                AND (r.received, r.lane, r.epoch, r.sequence) > ($2, $4, $5, $6) {order}"
+        );
+        let at = values![most, *received, to, &key.lane, &key.epoch, key.sequence];
+        self.read(|sql| stored(sql, &rest, at))
+    }
+}
