@@ -135,7 +135,7 @@ fn run(command: Command) -> anyhow::Result<bool> {
     match command {
         #[cfg(feature = "issuer")]
         Command::Demo(args) => workbench::demo::run(&args),
-        Command::Lane(args) => egate::lane::serve(&args),
+        Command::Lane(args) => egate::lane::serve(&args, workbench::record::into_folder),
         Command::Central(args) => egate::central::serve(&args),
         Command::Outbox(args) => egate::outbox::run(&args),
         Command::Doctor(args) => workbench::doctor::run(&args),

@@ -41,7 +41,13 @@ fn every_command_shows_an_example() {
         vec!["workbench", "morph"],
     ];
     if cfg!(feature = "issuer") {
-        commands.extend([vec!["demo"], vec!["record"], vec!["issue"], vec!["card"]]);
+        commands.extend([
+            vec!["demo"],
+            vec!["record"],
+            vec!["issue"],
+            vec!["card"],
+            vec!["workbench", "soak"],
+        ]);
     }
     for mut command in commands {
         command.push("--help");

@@ -4,6 +4,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 mod card_kit;
+#[path = "common/chip_reader.rs"]
+mod contract;
 #[path = "common/pcscd.rs"]
 mod pcscd;
 
@@ -14,7 +16,9 @@ use card_kit::{
 use egate::chip::{AccessKey, ChipRandom, ChipReading, ChipSession, FileId, Proof, ReadingPlan};
 use egate::devices::card::{Digest, Oddity, SoftwarePassport};
 use egate::devices::{CardFault, ChipReader, PcscReader, read_chip};
-use pcscd::{Service, in_own_namespace, put_down_soon};
+use pcscd::{Service, in_own_namespace, put_down_soon, put_down_soon_on};
+use rustix::time::{ClockId, clock_gettime};
+use std::cell::RefCell;
 use std::time::{Duration, Instant};
 
 /// Bytes of a portrait as large as real ones.
@@ -30,6 +34,44 @@ fn a_passport_is_read_through_pcscd_and_comes_and_goes() {
 #[test]
 fn a_sample_of_the_matrix_is_read_through_pcscd_in_short_and_extended_length() {
     in_own_namespace("a_sample_of_the_matrix_is_read_through_pcscd_in_short_and_extended_length", sample);
+}
+
+#[test]
+fn a_reader_behind_pcscd_keeps_the_contract() {
+    in_own_namespace("a_reader_behind_pcscd_keeps_the_contract", || {
+        let _service = Service::start();
+        let mut reader = PcscReader::open(Some("Virtual PCD"));
+        let on_the_reader = RefCell::new(None);
+        contract::keeps_the_contract(
+            &mut reader,
+            &mut || *on_the_reader.borrow_mut() = Some(put_down_soon(plain).join().unwrap()),
+            &mut || drop(on_the_reader.borrow_mut().take()),
+        );
+    });
+}
+
+#[test]
+fn one_of_several_readers_is_chosen_by_its_name_and_waited_for_without_turning() {
+    let name = "one_of_several_readers_is_chosen_by_its_name_and_waited_for_without_turning";
+    in_own_namespace(name, || {
+        let _service = Service::start();
+        let mut first = PcscReader::open(Some("Virtual PCD 00 00"));
+        let mut second = PcscReader::open(Some("Virtual PCD 00 01"));
+        let mut third = PcscReader::open(Some("Contactless"));
+        assert!(first.wait_for_removal(PATIENCE).unwrap() && second.wait_for_removal(PATIENCE).unwrap());
+        let _card = put_down_soon_on(1, plain).join().unwrap();
+        read_plain(&mut second, "on the second reader");
+        assert!(first.wait_for_card(Duration::from_millis(50)).unwrap().is_none());
+        let fault = third.wait_for_card(Duration::from_millis(50)).map(|card| card.is_some());
+        assert!(matches!(fault, Err(CardFault::Reader(_))), "{fault:?}");
+
+        // Time of the processor, not of the clock: whoever turns while waiting spends all of it.
+        let spent = || Duration::try_from(clock_gettime(ClockId::ProcessCPUTime)).unwrap();
+        let (before, wait) = (spent(), Duration::from_secs(2));
+        assert!(first.wait_for_card(wait).unwrap().is_none());
+        let turned = spent() - before;
+        assert!(turned < wait / 20, "{turned:?} of the processor for a wait of {wait:?}");
+    });
 }
 
 fn comes_and_goes() {

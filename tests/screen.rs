@@ -91,6 +91,7 @@ async fn every_prompt_is_shown_in_words_and_picture_upright_and_wide() {
                 // Half of the pictures show all that is to be seen.
                 if (form, code) == ("upright", "en") || (form, code) == ("wide", "ar") {
                     browser.save(&format!("screen-{form}-{code}-{}", key(prompt))).await;
+                    browser.accessible(&what).await;
                 }
             }
         }

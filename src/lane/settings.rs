@@ -6,7 +6,7 @@ use super::orders::CommandBook;
 use super::snapshot::Lists;
 use super::trust_store::source_files;
 use super::{
-    Conditions, Equipment, Faculties, Health, HealthSettings, Lane, PassageLog, ReleaseKeeper, Tally,
+    Conditions, Equipment, Faculties, Health, HealthSettings, Lane, Observer, PassageLog, ReleaseKeeper, Tally,
     TrustFiles, TrustInUse, TrustKeeper, follow_trust, run, trust_store,
 };
 use crate::devices::camera::CameraSettings;
@@ -21,7 +21,7 @@ use crate::outbox::{
 use crate::policy::config::read_toml;
 use crate::policy::{Profile, Topology};
 use crate::trust::TrustStore;
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::fs;
@@ -49,6 +49,19 @@ pub struct ChipReaderSettings {
     #[serde(default)]
     pub name: Option<String>,
 }
+
+/// Recording of passages as fixtures, for engineers who look for a fault at a lane.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RecordSettings {
+    /// Folder in which each passage gets a folder of its own.
+    pub folder: PathBuf,
+    /// Must be true: a recording holds chip, printed lines and faces, unsealed, for as long as nobody deletes it.
+    pub keeps_personal_data: bool,
+}
+
+/// Who watches a lane that shall record, by its settings, its profile and its trust.
+pub type MakeRecorder = fn(&RecordSettings, Arc<Profile>, TrustFiles) -> anyhow::Result<Box<dyn Observer>>;
 
 /// Settings of a lane. Unknown keys are refused; paths are relative to the file's folder.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -91,6 +104,9 @@ pub struct LaneSettings {
     /// Health and metrics.
     #[serde(default)]
     pub health: HealthSettings,
+    /// Recording of passages; none when absent.
+    #[serde(default)]
+    pub record: Option<RecordSettings>,
 }
 
 impl LaneSettings {
@@ -107,6 +123,14 @@ impl LaneSettings {
         }
         settings.profile = settings.profile.map(|profile| folder.join(profile));
         settings.camera.relative_to(folder);
+        if let Some(record) = &mut settings.record {
+            ensure!(
+                record.keeps_personal_data,
+                "{}: [record] keeps faces and chips unsealed; say keeps_personal_data = true, or take it out",
+                path.display()
+            );
+            record.folder = folder.join(&record.folder);
+        }
         Ok(settings)
     }
 
@@ -171,11 +195,11 @@ pub fn folder_files(folder: &Path) -> anyhow::Result<TrustFiles> {
     Ok(source_files(folder)?)
 }
 
-/// Runs a lane on its real devices until it is told to stop.
+/// Runs a lane on its real devices until it is told to stop. `recorder` is asked for only where the settings say so.
 ///
 /// # Errors
 /// When the settings are wrong or a part that must be there is not.
-pub fn serve(args: &LaneArgs) -> anyhow::Result<bool> {
+pub fn serve(args: &LaneArgs, recorder: MakeRecorder) -> anyhow::Result<bool> {
     let settings = LaneSettings::read(&args.config)?;
     let kit = settings.read_kit()?;
     let releases = ReleaseKeeper::start(settings.outbox.with_file_name("releases"), kit.answers)?;
@@ -214,8 +238,12 @@ pub fn serve(args: &LaneArgs) -> anyhow::Result<bool> {
         lane.follow_releases(releases, sources);
         tokio::spawn(follow_trust(keeper, moved, lane.faculties.clone()));
         let (stop, stopped) = watch::channel(false);
-        let log = Box::new(PassageLog::new(&settings.name));
-        let mut lane = tokio::spawn(run(lane, equipment, log, stopped));
+        let mut observers: Vec<Box<dyn Observer>> = vec![Box::new(PassageLog::new(&settings.name))];
+        if let Some(record) = &settings.record {
+            eprintln!("passages are recorded with all personal data: {}", record.folder.display());
+            observers.push(recorder(record, lane.profile.clone(), folder_files(&settings.trust)?)?);
+        }
+        let mut lane = tokio::spawn(run(lane, equipment, Box::new(observers), stopped));
         tokio::select! {
             ended = &mut lane => {
                 ended??;

@@ -2,11 +2,15 @@
 //! lane did, and hands out a [`Fixture`] when the passage is over.
 
 use super::fixture::{Expected, Fixture, Head, Heard};
-use crate::lane::{Deed, Input, Observer};
+use crate::lane::{Deed, Input, Observer, RecordSettings, TrustFiles};
 use crate::passage::{Moment, Outcome};
 use crate::policy::{PassageId, Profile};
+use anyhow::Context;
 use jiff::Timestamp;
+use std::fs;
 use std::sync::Arc;
+use std::sync::mpsc::sync_channel;
+use std::thread;
 
 /// Inputs and deeds kept of one passage. One that exceeds it (a gate that waited for days) is not recorded
 /// at all: half a recording would look like a whole one.
@@ -100,4 +104,35 @@ impl<F: FnMut(Fixture) + Send> Observer for Recorder<F> {
             (self.finished)(fixture);
         }
     }
+}
+
+/// Passages that a lane records at most; an engineer who needs more looks at those first.
+const RECORDED_MOST: usize = 500;
+/// Passages that may wait for the disk; a passage that finds no room is not recorded.
+const WAITING_MOST: usize = 2;
+
+/// Records every passage of a lane into a folder of its own, beside the lane's task.
+///
+/// # Errors
+/// When the folder cannot be made, or the system has no thread left.
+pub fn into_folder(
+    settings: &RecordSettings,
+    profile: Arc<Profile>,
+    trust: TrustFiles,
+) -> anyhow::Result<Box<dyn Observer>> {
+    let folder = settings.folder.clone();
+    fs::create_dir_all(&folder).with_context(|| format!("{}", folder.display()))?;
+    let (give, take) = sync_channel::<Fixture>(WAITING_MOST);
+    thread::Builder::new().name("recorder".to_owned()).spawn(move || {
+        for fixture in take.iter().take(RECORDED_MOST) {
+            if let Err(error) = fixture.write(&folder.join(&fixture.head.passage)) {
+                tracing::warn!(%error, "a passage could not be recorded");
+            }
+        }
+    })?;
+    Ok(Box::new(Recorder::new(profile, trust, move |fixture| {
+        if give.try_send(fixture).is_err() {
+            tracing::warn!("a passage is not recorded");
+        }
+    })))
 }

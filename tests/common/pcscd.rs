@@ -3,7 +3,7 @@
 //! pcscd is one for a machine and its virtual reader listens on all addresses, so that a test runs
 //! itself again in mount, network and process namespaces of its own. Where these, pcscd or the virtual
 //! reader are not to be had, it says so and passes.
-#![allow(unreachable_pub, missing_docs)]
+#![allow(dead_code, unreachable_pub, missing_docs)]
 
 use egate::devices::card::SoftwarePassport;
 use egate::devices::card::vpcd::{PORT, VirtualCard};
@@ -83,9 +83,17 @@ impl Drop for Service {
 
 /// Puts a passport on the virtual reader as soon as that listens.
 pub fn put_down_soon(passport: impl Fn() -> SoftwarePassport + Send + 'static) -> JoinHandle<VirtualCard> {
+    put_down_soon_on(0, passport)
+}
+
+/// The same on one of the virtual readers, from 0: each listens on a port of its own.
+pub fn put_down_soon_on(
+    reader: u16,
+    passport: impl Fn() -> SoftwarePassport + Send + 'static,
+) -> JoinHandle<VirtualCard> {
     thread::spawn(move || {
         for _ in 0..100 {
-            match VirtualCard::insert(passport(), (Ipv4Addr::LOCALHOST, PORT)) {
+            match VirtualCard::insert(passport(), (Ipv4Addr::LOCALHOST, PORT + reader)) {
                 Ok(card) => return card,
                 Err(_) => thread::sleep(Duration::from_millis(100)),
             }

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 mod camera;
+mod chip_reader;
 mod gate;
 mod hardware;
 mod modbus;

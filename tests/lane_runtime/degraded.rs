@@ -5,7 +5,7 @@ use crate::kit::{Kit, PATIENCE, Plan, document_was_checked, quick_profile, resul
 use egate::check::{CheckId, CheckResult, Reason};
 use egate::lane::Deed;
 use egate::passage::{Door, Ending, Outcome, Prompt};
-use egate::policy::Condition;
+use egate::policy::{Condition, Response};
 use std::path::Path;
 
 /// A traveller whose document is checked whole, and who goes to an officer before the shut entrance.
@@ -205,6 +205,18 @@ fn a_clock_that_jumped_closes_the_lane() {
     kit.lane.conditions.note(Condition::ClockWrong, "test", None);
     kit.open();
     kit.exit_stayed_shut();
+    kit.stop();
+}
+
+#[test]
+fn without_liveness_and_where_the_profile_says_so_documents_are_checked_and_everybody_goes_to_an_officer() {
+    let mut profile = quick_profile();
+    profile.degraded.insert(Condition::LivenessMissing, Response::Refer);
+    let mut kit = Kit::with(Plan { profile, ..Plan::default() });
+    kit.lane.conditions.note(Condition::LivenessMissing, "test", Some("no network".to_owned()));
+    let outcome = is_referred_at_the_entrance(&mut kit);
+    document_was_checked(&outcome);
+    assert_eq!(outcome.reasons, [Reason::LivenessModelMissing]);
     kit.stop();
 }
 

@@ -33,6 +33,8 @@ pub(crate) struct Plan {
     pub(crate) trust_days: i64,
     /// Where the durable queue is; in the kit's folder when `None`.
     pub(crate) outbox: Option<PathBuf>,
+    /// Where runtime and models are; where set-up put them when `None`.
+    pub(crate) var: Option<PathBuf>,
     /// Does something to the lane's kit of keys before it starts.
     pub(crate) change_keys: fn(&Path),
     /// Breaks something before the lane starts.
@@ -47,6 +49,7 @@ impl Default for Plan {
             profile: quick_profile(),
             trust_days: 0,
             outbox: None,
+            var: None,
             change_keys: |_| {},
             prepare: |_| {},
             logged: false,
@@ -133,13 +136,13 @@ impl Kit {
     }
 
     pub(crate) fn with(plan: Plan) -> Kit {
-        let Plan { profile, trust_days, outbox, change_keys, prepare, logged } = plan;
+        let Plan { profile, trust_days, outbox, var: models, change_keys, prepare, logged } = plan;
         let folder = tempfile::tempdir().unwrap();
         let runtime = Runtime::new().unwrap();
         let made = Timestamp::now() - SignedDuration::from_hours(24 * trust_days);
         let country = TestCountry::new("UTO", "UT", made).unwrap();
         let trust = country.trust_bundle().unwrap();
-        let faculties = faculties(&trust);
+        let faculties = faculties_under(&models.unwrap_or_else(var), &trust).unwrap();
         let people = cast(&faculties);
         let central = DeskCentral::start(runtime.handle().clone(), folder.path(), &[LANE]).unwrap();
         change_keys(folder.path());

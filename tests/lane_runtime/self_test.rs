@@ -53,28 +53,36 @@ fn a_gate_that_is_silent_at_the_start() {
     kit.stop();
 }
 
-/// The pinned networks, but for what tells the living: the lane does not start at all, and says what to do.
-#[test]
-fn a_liveness_network_that_is_missing_or_another() {
+/// Everything that set-up put there, but for the networks that tell the living.
+fn without_liveness() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
+    let link = |from: std::path::PathBuf, to: &str| {
+        std::os::unix::fs::symlink(from.canonicalize().unwrap(), folder.path().join(to)).unwrap();
+    };
+    link(var().join("runtime"), "runtime");
     std::fs::create_dir(folder.path().join("models")).unwrap();
-    std::os::unix::fs::symlink(var().join("runtime").canonicalize().unwrap(), folder.path().join("runtime"))
-        .unwrap();
     for model in std::fs::read_dir(var().join("models")).unwrap() {
         let model = model.unwrap();
-        let put = folder.path().join("models").join(model.file_name());
-        if model.file_name() == "fr_liveness.onnx" {
-            std::fs::write(put, b"another").unwrap();
-        } else {
-            std::os::unix::fs::symlink(model.path().canonicalize().unwrap(), put).unwrap();
+        let name = model.file_name().into_string().unwrap();
+        if !name.contains("liveness") {
+            link(model.path(), &format!("models/{name}"));
         }
     }
-    let refused = |wanted: &str| {
-        let error = faculties_under(folder.path(), &[]).err().expect("no lane without liveness");
-        let told = format!("{error:#}");
-        assert!(told.contains("fr_liveness") && told.contains(wanted), "{told}");
-    };
-    refused("sha256");
-    std::fs::remove_file(folder.path().join("models/fr_liveness.onnx")).unwrap();
-    refused("missing");
+    folder
+}
+
+#[test]
+fn a_liveness_network_that_is_missing() {
+    let models = without_liveness();
+    let var = Some(models.path().to_owned());
+    starts_closed(Plan { var, ..Plan::default() }, Condition::LivenessMissing).stop();
+}
+
+#[test]
+fn a_liveness_network_that_is_another_starts_no_lane_at_all() {
+    let models = without_liveness();
+    std::fs::write(models.path().join("models/fr_liveness.onnx"), b"another").unwrap();
+    let told =
+        format!("{:#}", faculties_under(models.path(), &[]).err().expect("no lane on a strange network"));
+    assert!(told.contains("fr_liveness"), "{told}");
 }

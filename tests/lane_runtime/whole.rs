@@ -89,6 +89,16 @@ fn pass() {
     assert!(log.contains(r#""deed":"OpenedExit""#), "{log}");
     assert!(!log.contains(SURNAME), "{log}");
     central.go_away().unwrap();
+
+    // What was recorded plays again to the same verdicts.
+    let replayed = Command::new(env!("CARGO_BIN_EXE_egate"))
+        .env("EGATE_VAR", kit::var())
+        .args(["replay"])
+        .arg(folder.path().join("fixtures"))
+        .output()
+        .unwrap();
+    let told = String::from_utf8_lossy(&replayed.stdout).into_owned();
+    assert!(replayed.status.success() && told.matches("same ").count() == 2, "{told}");
 }
 
 fn write_settings(
@@ -120,6 +130,7 @@ fn write_settings(
         camera.http.url = "{camera}"
         screen.listen = "127.0.0.1:0"
         health.listen = "127.0.0.1:0"
+        record = {{ folder = "fixtures", keeps_personal_data = true }}
         "#,
         kit = central.kit(LANE).display(),
         central = central.url(),

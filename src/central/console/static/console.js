@@ -103,7 +103,7 @@ async function refresh() {
     if (answer.redirected || !answer.ok) { location.reload(); return; }
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
     const fresh = page.querySelector("[data-live]");
-    if (fresh) { timeless(fresh); put(live, fresh); }
+    if (fresh) { timeless(fresh); await put(live, fresh); }
   } catch {
     // The connection is lost: the event source says so and comes back by itself.
   } finally {
@@ -114,23 +114,29 @@ async function refresh() {
   }
 }
 
-function put(live, fresh) {
+// One part in each frame, so that a page of many lines never holds up what an officer types.
+async function put(live, fresh) {
   const parts = (root) => [...root.children].map((part) => part.dataset.part).join();
   if (parts(live) !== parts(fresh)) { live.replaceChildren(...adopt(fresh).childNodes); return; }
-  [...fresh.children].forEach((part, place) => putPart(live.children[place], part));
+  for (const part of [...fresh.children]) {
+    await new Promise((done) => { setTimeout(done, 0); });
+    const old = [...live.children].find((known) => known.dataset.part === part.dataset.part);
+    if (old) putPart(old, part);
+  }
 }
 
 // A part whose list has keys keeps the lines that say the same; any other part is put in place whole.
 function putPart(old, fresh) {
-  const text = fresh.outerHTML;
-  if (said.get(old) === text) return;
   const [oldList, freshList] = [old, fresh].map((part) => part.querySelector("[data-keyed]"));
-  if (!oldList || !freshList) { replace(old, adopt(fresh), text); return; }
+  if (!oldList || !freshList) {
+    const text = fresh.outerHTML;
+    if (said.get(old) !== text) replace(old, adopt(fresh), text);
+    return;
+  }
   const known = new Map([...oldList.children].map((line) => [line.dataset.keyOf, line]));
   const lines = [...freshList.children].map((line) => {
-    const before = known.get(line.dataset.keyOf);
-    if (before && (said.get(before) ?? "") === line.outerHTML) return before;
-    const html = line.outerHTML;
+    const [before, html] = [known.get(line.dataset.keyOf), line.outerHTML];
+    if (before && said.get(before) === html) return before;
     const put = adopt(line);
     said.set(put, html);
     if (known.size > 0 && !before) put.classList.add("fresh");
@@ -147,9 +153,9 @@ function putPart(old, fresh) {
   // Around the list, what has no key.
   for (const selector of [".head", ".alarms-of-board"]) {
     const [was, is] = [old, fresh].map((part) => part.querySelector(selector));
-    if (was && is && said.get(was) !== is.outerHTML) replace(was, adopt(is), is.outerHTML);
+    const text = is?.outerHTML;
+    if (was && is && said.get(was) !== text) replace(was, adopt(is), text);
   }
-  said.set(old, text);
 }
 
 function replace(old, fresh, text) {
