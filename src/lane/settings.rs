@@ -6,8 +6,8 @@ use super::orders::CommandBook;
 use super::snapshot::Lists;
 use super::trust_store::source_files;
 use super::{
-    Conditions, Equipment, Faculties, Health, HealthSettings, Lane, Observer, PassageLog, ReleaseKeeper, Tally,
-    TrustFiles, TrustInUse, TrustKeeper, follow_trust, run, trust_store,
+    Conditions, Equipment, Faculties, Health, HealthSettings, Lane, Observer, PassageLog, ReleaseKeeper,
+    Tally, TrustFiles, TrustInUse, TrustKeeper, follow_trust, run, trust_store,
 };
 use crate::devices::camera::CameraSettings;
 use crate::devices::chip_reader::PcscReader;
