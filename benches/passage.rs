@@ -36,8 +36,8 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
 const LANE: &str = "lane-1";
-const TURNS: usize = 15;
-const WARM_UP: usize = 2;
+const TURNS: usize = 9;
+const WARM_UP: usize = 1;
 /// What a lane may add.
 const OVERHEAD_MOST_MS: f64 = 100.0;
 /// What an up-to-date chip and reader need.

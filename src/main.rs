@@ -60,6 +60,7 @@ enum Command {
 }
 
 #[derive(Subcommand)]
+#[allow(clippy::large_enum_variant, reason = "made once, when the program starts")]
 enum Workbench {
     /// Morphs of two faces, to learn how the gate fares against them
     #[command(arg_required_else_help = true)]

@@ -109,11 +109,13 @@ impl LoggingProfile {
         let PassageRecord { document, pictures, .. } = &passage.record;
         let extended = self.extended(&passage.record.checks);
         let mut log = basic(passage);
-        if extended.document {
-            log["document"] = serde_json::json!(document);
-        }
-        if extended.images {
-            log["pictures"] = serde_json::json!(pictures);
+        if let Some(nodes) = log.as_object_mut() {
+            if extended.document {
+                nodes.insert("document".to_owned(), serde_json::json!(document));
+            }
+            if extended.images {
+                nodes.insert("pictures".to_owned(), serde_json::json!(pictures));
+            }
         }
         log
     }

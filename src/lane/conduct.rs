@@ -3,6 +3,7 @@
 use super::conditions::{Board, Conditions};
 use super::health::Tally;
 use super::inputs::{Faculties, Input, LookupFailure, PortraitPicture};
+use super::kept_frames::KeptFrames;
 use super::link::{Link, Whereabouts};
 use super::monitor::Monitor;
 use super::observer::{Deed, Observer};
@@ -21,13 +22,12 @@ use crate::record::wire::{LookupQuestion, PICTURE_BYTES_MOST};
 use crate::record::{CommandError, PictureLabel, SealedPicture, SealingPublicKey};
 use anyhow::Context;
 use jiff::Timestamp;
-use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::{Notify, mpsc, watch};
 
-/// Frames kept for the officer while a passage lasts, beside those that it would show now; the oldest go first.
-const FRAMES_KEPT: usize = 64;
+/// How long the gate may take for its last orders when the lane stops.
+const FAREWELL_PATIENCE: Duration = Duration::from_secs(3);
 /// Bytes by which sealing makes a picture longer, generously.
 const SEALING_ADDS_MOST: usize = 1024;
 
@@ -87,13 +87,7 @@ struct Current {
     id: PassageId,
     passage: Passage,
     portrait: Option<PortraitPicture>,
-    frames: VecDeque<KeptFrame>,
-}
-
-/// A frame as it is stored: without the picture that was analysed, which takes thirty times the room.
-struct KeptFrame {
-    sequence: u64,
-    jpeg: Vec<u8>,
+    frames: KeptFrames,
 }
 
 /// The devices' threads.
@@ -174,21 +168,19 @@ pub async fn run(
         let mut current = conduct.begin(number);
         conduct.accompany(&mut current, &mut take, &mut changes).await;
     }
-    Ok(())
-}
-
-impl Current {
-    /// Keeps the newest frames, and older ones that the passage would show to the officer now.
-    fn keep(&mut self, frame: KeptFrame) {
-        self.frames.push_back(frame);
-        if self.frames.len() > FRAMES_KEPT {
-            let shown = self.passage.pictures();
-            let dispensable = |frame: &KeptFrame| !shown.contains(&Picture::Frame(frame.sequence));
-            if let Some(oldest) = self.frames.iter().position(dispensable) {
-                self.frames.remove(oldest);
+    // The gate's thread carries out what it was told last (the red lamp) before it says farewell.
+    drop(conduct);
+    let farewell = async {
+        while let Some(message) = take.recv().await {
+            if matches!(message.input, Input::GateLost) {
+                break;
             }
         }
+    };
+    if tokio::time::timeout(FAREWELL_PATIENCE, farewell).await.is_err() {
+        tracing::warn!("the gate did not take its last orders");
     }
+    Ok(())
 }
 
 impl Conduct {
@@ -203,7 +195,7 @@ impl Conduct {
         let now = self.now();
         let passage = Passage::new(id.clone(), self.lane.profile.clone(), started, now);
         self.observer.begun(&id, started, now);
-        Current { number, id, passage, portrait: None, frames: VecDeque::new() }
+        Current { number, id, passage, portrait: None, frames: KeptFrames::default() }
     }
 
     /// From the waiting gate to the passage's end.
@@ -306,18 +298,14 @@ impl Conduct {
         if message.passage.is_some_and(|number| number != current.number) {
             return;
         }
-        let filmed = match &message.input {
-            Input::Frame(film) => Some(KeptFrame { sequence: film.sequence, jpeg: film.jpeg.clone() }),
-            _ => None,
-        };
         if message.portrait.is_some() {
             current.portrait = message.portrait;
         }
         self.at = self.now();
         self.observer.heard(self.at, &message.input);
         current.passage.on_event(message.event, self.at);
-        if let Some(frame) = filmed {
-            current.keep(frame);
+        if let Input::Frame(film) = &message.input {
+            current.frames.keep(film, &current.passage.pictures());
         }
     }
 
@@ -441,11 +429,10 @@ impl Conduct {
     fn picture(&self, current: &Current, picture: Picture) -> Option<PortraitPicture> {
         match picture {
             Picture::Portrait => current.portrait.clone(),
-            Picture::Frame(sequence) => current
-                .frames
-                .iter()
-                .find(|frame| frame.sequence == sequence)
-                .map(|frame| PortraitPicture { media: "image/jpeg".to_owned(), bytes: frame.jpeg.clone() }),
+            Picture::Frame(sequence) => {
+                let bytes = current.frames.jpeg(sequence)?;
+                Some(PortraitPicture { media: "image/jpeg".to_owned(), bytes })
+            }
         }
     }
 }

@@ -18,6 +18,7 @@ mod durable;
 mod follow_releases;
 mod health;
 mod inputs;
+mod kept_frames;
 mod link;
 mod log;
 mod monitor;

@@ -139,15 +139,21 @@ impl LaneSettings {
     /// # Errors
     /// With file, line, key and the nearest valid key.
     pub fn read_profile(&self) -> anyhow::Result<Profile> {
-        let mut profile = match &self.profile {
+        let profile = match &self.profile {
             None => Profile::default(),
             Some(path) => {
                 let text = fs::read_to_string(path).with_context(|| format!("{}", path.display()))?;
                 Profile::parse(&text, &path.display().to_string())?
             }
         };
-        profile.topology = self.topology.unwrap_or(profile.topology);
-        Ok(profile)
+        Ok(self.built(profile))
+    }
+
+    /// A profile for the way this lane is built, from wherever it comes: where the devices stand is not the profile's
+    /// to say when the settings do.
+    #[must_use]
+    pub fn built(&self, profile: Profile) -> Profile {
+        Profile { topology: self.topology.unwrap_or(profile.topology), ..profile }
     }
 
     /// The lane's keys and certificates.

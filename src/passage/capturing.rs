@@ -6,7 +6,6 @@
 use super::cabin::Cabin;
 use super::command;
 use super::journey::Journey;
-use super::lines::are_of_another;
 use super::lookup::Lookup;
 use super::storing::Storing;
 use super::{Effect, Event, Moment, Prompt, State, Step};
@@ -125,10 +124,8 @@ impl Capturing {
                     self.until = now.after(journey.profile.limits.capture_ms);
                 }
             }
-            Event::LinesRead(lines) if self.document != Document::Outside => {
-                if journey.printed.as_ref().is_some_and(|printed| are_of_another(printed, &lines)) {
-                    return self.break_off(Reason::DocumentSwapped, now, journey);
-                }
+            Event::LinesRead(lines) if self.document != Document::Outside && journey.swapped(&lines) => {
+                return self.break_off(Reason::DocumentSwapped, now, journey);
             }
             _ => {}
         }

@@ -1,5 +1,6 @@
 //! Printed lines, read as often as it takes within a bound.
 
+use super::journey::Journey;
 use crate::check::CheckResult;
 use crate::document::{Mrz, MrzError};
 
@@ -35,11 +36,14 @@ impl Tries {
     }
 }
 
-/// Whether these lines, read well, are another document's than `before`, read well, too.
-pub(super) fn are_of_another(before: &Mrz, lines: &[String]) -> bool {
-    let well = |mrz: &Mrz| mrz.consistency.result == CheckResult::Successful;
-    let same = |mrz: &Mrz| {
-        (&mrz.issuing_state, &mrz.document_number) == (&before.issuing_state, &before.document_number)
-    };
-    well(before) && Mrz::parse(lines).is_ok_and(|mrz| well(&mrz) && !same(&mrz))
+impl Journey {
+    /// Whether these lines, read well, are another document's than those that the passage began with, read well, too.
+    pub(super) fn swapped(&self, lines: &[String]) -> bool {
+        let well = |mrz: &Mrz| mrz.consistency.result == CheckResult::Successful;
+        let Some(before) = self.printed.as_ref().filter(|before| well(before)) else { return false };
+        let same = |mrz: &Mrz| {
+            (&mrz.issuing_state, &mrz.document_number) == (&before.issuing_state, &before.document_number)
+        };
+        Mrz::parse(lines).is_ok_and(|mrz| well(&mrz) && !same(&mrz))
+    }
 }

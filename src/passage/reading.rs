@@ -3,7 +3,6 @@
 use super::command;
 use super::entering::Entering;
 use super::journey::Journey;
-use super::lines::are_of_another;
 use super::{Effect, Event, GateCommand, Moment, Prompt, State, Step};
 use crate::check::Reason;
 use crate::document::Mrz;
@@ -43,9 +42,7 @@ impl Reading {
                 journey.named(&lines, now);
                 return State::Reading(self);
             }
-            Event::LinesRead(lines)
-                if journey.printed.as_ref().is_some_and(|printed| are_of_another(printed, &lines)) =>
-            {
+            Event::LinesRead(lines) if journey.swapped(&lines) => {
                 journey.chip_broke_off(Reason::DocumentSwapped);
                 return journey.refer(Reason::DocumentSwapped, now);
             }

@@ -1,6 +1,7 @@
 //! Before the first green light everything was looked at once: what is amiss at the start never shows a green lamp.
 
-use crate::kit::{Kit, PATIENCE, Plan, faculties_under, var};
+use crate::kit::{Kit, PATIENCE, Plan, SPEED, faculties_under, var};
+use egate::devices::GateFault;
 use egate::lane::Deed;
 use egate::passage::Prompt;
 use egate::policy::Condition;
@@ -43,14 +44,11 @@ fn a_chip_reader_that_is_missing_at_the_start() {
 }
 
 #[test]
-fn a_gate_that_is_silent_at_the_start() {
-    let silent = |simulators: &Simulators| simulators.floor().cut_bus(true);
-    let kit = Kit::with(Plan { prepare: silent, ..Plan::default() });
-    kit.lane.wait_amiss(&[], PATIENCE).unwrap();
-    kit.closed();
-    kit.floor().cut_bus(false);
-    kit.open();
-    kit.stop();
+fn a_gate_that_is_silent_at_the_start_starts_no_lane_at_all() {
+    let simulators = Simulators::start(SPEED).unwrap();
+    simulators.floor().cut_bus(true);
+    let fault = simulators.gate_settings().open().err().expect("no lane without its gate");
+    assert!(matches!(fault, GateFault::Silent(_)) && fault.mend().contains("supply"), "{fault}");
 }
 
 /// Everything that set-up put there, but for the networks that tell the living.

@@ -93,7 +93,7 @@ impl Bars {
 /// The next round even number, so that the scale has a whole middle.
 fn ceiling(most: u64) -> u64 {
     let unit = 10u64.saturating_pow(most.max(1).ilog10());
-    [2, 4, 6, 10, 20].into_iter().map(|n| n * unit).find(|round| *round >= most).unwrap_or(most).max(2)
+    [1, 2, 4, 6, 10].into_iter().map(|n| n * unit).find(|round| *round >= most).unwrap_or(most).max(2)
 }
 
 #[cfg(test)]

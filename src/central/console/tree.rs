@@ -174,32 +174,15 @@ mod tests {
     use super::*;
     use crate::check::Reason;
     use crate::passage::Ending;
-    use crate::record::Position;
 
     fn record(checks: Vec<Check>, reasons: Vec<Reason>) -> PassageRecord {
-        PassageRecord {
-            version: 1,
-            position: Position {
-                lane: "lane-1".into(),
-                epoch: String::new(),
-                sequence: 1,
-                previous: String::new(),
-            },
-            passage: String::new(),
-            started: String::new(),
-            lasted_ms: 0,
-            ending: Ending::Referred,
-            reasons,
-            checks,
-            document: None,
-            steps: Vec::new(),
-            pictures: Vec::new(),
-            similarity_ppm: None,
-            attack_ppm: None,
-            profile: String::new(),
-            software: String::new(),
-            commands: Vec::new(),
-        }
+        let position = serde_json::json!({ "lane": "lane-1", "epoch": "", "sequence": 1, "previous": "" });
+        serde_json::from_value(serde_json::json!({
+            "version": 1, "position": position, "passage": "", "started": "", "lasted_ms": 0,
+            "ending": Ending::Referred, "reasons": reasons, "checks": checks, "document": null, "steps": [],
+            "pictures": [], "similarity_ppm": null, "attack_ppm": null, "profile": "", "software": "",
+        }))
+        .unwrap()
     }
 
     fn leaves(nodes: &[TreeNode]) -> Vec<&TreeNode> {

@@ -65,7 +65,7 @@ impl Act {
 
     /// The act of one passage: every other one is straight, the others are drawn evenly.
     pub fn of(seed: u64, number: u32, faults: bool) -> Act {
-        if !faults || number % 2 == 0 {
+        if !faults || number.is_multiple_of(2) {
             return Act::Straight;
         }
         let drawn = scattered(seed.wrapping_add(u64::from(number))) % Act::FAULTS.len() as u64;
