@@ -260,6 +260,18 @@ impl FaceEngine {
         self.examiner.measures(&mut self.cutter, picture, &face)
     }
 
+    /// Sixty-eight points of the most prominent face, pixels of the picture, in the order of the 300-W data set:
+    /// jaw from ear to ear, brows, nose, eyes, mouth; for laying a mesh over it.
+    ///
+    /// # Errors
+    /// As [`FaceEngine::analyse`].
+    pub fn points(&mut self, picture: &RgbImage) -> Result<Option<[[f32; 2]; quality::POINTS]>, FaceError> {
+        let found = self.faces(picture)?;
+        let all: Vec<&Face> = found.iter().collect();
+        let Some(face) = most_prominent(picture, &all) else { return Ok(None) };
+        self.examiner.points(&mut self.cutter, picture, face).map(Some)
+    }
+
     /// How many networks the attack score is told from; 0 when there is no attack score.
     pub fn liveness_networks(&self) -> usize {
         self.liveness.as_ref().map_or(0, |liveness| liveness.networks.len())

@@ -1,7 +1,7 @@
-//! Light and detail of a face, from its pixels alone: exposure, contrast, sharpness, dark glasses.
+//! Light and detail of a face, from its pixels alone: exposure, contrast, sharpness, dark glasses, covered mouths.
 //!
-//! In: picture and face. Out: numbers for [`super::quality`]. Everything is measured in one grey square about eyes
-//! and mouth, of the same size for every face, so that limits do not depend on the camera's resolution.
+//! In: picture and face. Out: numbers for [`super::quality`]. Everything is measured in one square about eyes and
+//! mouth, of the same size for every face, so that limits do not depend on the camera's resolution.
 
 use super::FaceError;
 use super::align::{Cutter, SMOOTH, Window, grey};
@@ -25,6 +25,12 @@ pub(super) struct Light {
     pub(super) contrast: f32,
     /// Brightness about the lighter eye, part of that on the cheek below it.
     pub(super) eyes: f32,
+    /// Standard deviation of the mouth's brightness, part of the mean about the nose's root: lips and the gap between
+    /// them make it, a cloth or a palm does not.
+    pub(super) mouth: f32,
+    /// How far the colours about nose's root and mouth lie apart, in shares of red and of blue: skin is skin, a mask
+    /// mostly of another colour. 0 in a grey picture.
+    pub(super) colour: f32,
 }
 
 /// Measures the square about eyes and mouth.
@@ -45,12 +51,69 @@ pub(super) fn light(cutter: &mut Cutter, picture: &RgbImage, face: &Face) -> Res
         [scale(x, window.left, window.width), scale(y, window.top, window.height)]
     };
     let (brightness, contrast) = spread(&square);
+    let (eyes, lips) = (inside(middle(right, left)), inside(middle(mouth_right, mouth_left)));
+    let about = |places: &[Patch], [x, y]: [usize; 2]| within(pixels, places, [x as isize, y as isize]);
+    let (root, below, mouth) = (about(&ROOT, eyes), about(&BELOW, lips), about(&MOUTH, lips));
     Ok(Light {
+        mouth: mouth.contrast / root.brightness,
+        colour: (root.red - below.red).hypot(root.blue - below.blue),
         detail: detail(&square),
         brightness,
         contrast,
         eyes: eyes_against_cheeks(&square, inside(right), inside(left)),
     })
+}
+
+/// Left, top, right, bottom from a face's mark, pixels of the square; eyes are about 35 apart.
+type Patch = [isize; 4];
+/// Root of the nose and the cheeks under the eyes, from the middle of the eyes: above every mask.
+const ROOT: [Patch; 3] = [[-6, 4, 6, 12], [-22, 8, -12, 14], [12, 8, 22, 14]];
+/// Beside and under the mouth, from its middle.
+const BELOW: [Patch; 3] = [[-22, -10, -15, 12], [15, -10, 22, 12], [-12, 6, 12, 14]];
+/// The mouth, from its middle.
+const MOUTH: [Patch; 1] = [[-10, -6, 10, 5]];
+
+/// What some patches show.
+struct Shown {
+    brightness: f32,
+    contrast: f32,
+    /// Share of red in the colour.
+    red: f32,
+    /// And of blue.
+    blue: f32,
+}
+
+/// Light and colour of patches of the square about one place.
+fn within(pixels: &[[u8; 3]], patches: &[Patch], [x, y]: [isize; 2]) -> Shown {
+    let (mut count, mut sum, mut squares, mut colour) = (0f32, 0f32, 0f32, [0f32; 3]);
+    for [left, top, right, bottom] in patches {
+        for row in y + top..y + bottom {
+            for column in x + left..x + right {
+                let place = usize::try_from(row).ok().zip(usize::try_from(column).ok());
+                let Some((row, column)) = place.filter(|(row, column)| *row < SIDE && *column < SIDE) else {
+                    continue;
+                };
+                let Some(pixel) = pixels.get(row * SIDE + column) else { continue };
+                let light = grey(*pixel);
+                (count, sum, squares) = (count + 1.0, sum + light, squares + light * light);
+                colour.iter_mut().zip(pixel).for_each(|(sum, value)| *sum += f32::from(*value));
+            }
+        }
+    }
+    let count = count.max(1.0);
+    let [red, green, blue] = colour.map(|sum| sum / count + 1.0);
+    let mean = sum / count;
+    let all = red + green + blue;
+    Shown {
+        brightness: mean.max(1.0),
+        contrast: (squares / count - mean * mean).max(0.0).sqrt(),
+        red: red / all,
+        blue: blue / all,
+    }
+}
+
+fn middle([ax, ay]: [f32; 2], [bx, by]: [f32; 2]) -> [f32; 2] {
+    [(ax + bx) / 2.0, (ay + by) / 2.0]
 }
 
 /// Mean and standard deviation, the rim left out.
@@ -102,6 +165,29 @@ mod tests {
         let square = vec![100.0; SIDE * SIDE];
         assert!(detail(&square) < 1e-3);
         assert_eq!(spread(&square), (100.0, 0.0));
+    }
+
+    #[test]
+    fn a_cloth_over_the_mouth_has_another_colour_and_a_palm_no_lips() {
+        let skin = [180, 130, 110];
+        let mut face = vec![skin; SIDE * SIDE];
+        let about = |face: &[[u8; 3]]| {
+            let [root, below, mouth] = [(&ROOT[..], 36), (&BELOW[..], 76), (&MOUTH[..], 76)]
+                .map(|(patches, y)| within(face, patches, [56, y]));
+            (mouth.contrast / root.brightness, (root.red - below.red).hypot(root.blue - below.blue))
+        };
+        let (palm, colour) = about(&face);
+        assert!(palm < 0.01 && colour < 1e-3, "{palm} {colour}");
+        for row in face.chunks_exact_mut(SIDE).skip(74).take(4) {
+            row[48..64].fill([120, 60, 60]);
+        }
+        let (lips, colour) = about(&face);
+        assert!(lips > 0.1 && colour < 1e-3, "{lips} {colour}");
+        for row in face.chunks_exact_mut(SIDE).skip(56) {
+            row.fill([130, 180, 215]);
+        }
+        let (lips, colour) = about(&face);
+        assert!(lips < 1e-3 && colour > 0.13, "{lips} {colour}");
     }
 
     #[test]

@@ -51,6 +51,10 @@ pub enum Aspect {
     EyesVisible,
     /// The detector's score: low when a mask or a hand hides part of the face.
     FaceVisible,
+    /// Contrast of the mouth against the brightness of the nose's root: low behind a cloth or a palm.
+    MouthVisible,
+    /// How far the colour about the mouth lies from that about the nose's root: far with most masks.
+    MaskColour,
 }
 
 /// What a prompt can ask the traveller to mend.
@@ -116,7 +120,9 @@ impl Measure {
             Aspect::Yaw | Aspect::Pitch | Aspect::Roll => QualityFlaw::Turned,
             Aspect::EyesClosed => QualityFlaw::EyesClosed,
             Aspect::MouthOpen => QualityFlaw::MouthOpen,
-            Aspect::EyesVisible | Aspect::FaceVisible => QualityFlaw::Covered,
+            Aspect::EyesVisible | Aspect::FaceVisible | Aspect::MouthVisible | Aspect::MaskColour => {
+                QualityFlaw::Covered
+            }
         };
         (!self.ok).then_some(flaw)
     }
@@ -139,6 +145,8 @@ impl Aspect {
             Aspect::MouthOpen => (None, Some(0.35)),
             Aspect::EyesVisible => (Some(0.30), None),
             Aspect::FaceVisible => (Some(0.90), None),
+            Aspect::MouthVisible => (Some(0.072), None),
+            Aspect::MaskColour => (None, Some(0.11)),
         }
     }
 }
@@ -186,6 +194,8 @@ impl Examiner {
             (Aspect::Position, off_centre(face, width, height)),
             (Aspect::FaceVisible, face.score),
             (Aspect::EyesVisible, light.eyes),
+            (Aspect::MouthVisible, light.mouth),
+            (Aspect::MaskColour, light.colour),
             (Aspect::Sharpness, light.detail),
             (Aspect::Exposure, light.brightness),
             (Aspect::Contrast, light.contrast),
@@ -206,7 +216,7 @@ impl Examiner {
     }
 
     /// Sixty-eight points, pixels of the picture.
-    fn points(
+    pub(super) fn points(
         &mut self,
         cutter: &mut Cutter,
         picture: &RgbImage,
@@ -316,6 +326,8 @@ mod tests {
             (Aspect::MouthOpen, 0.1, 0.6, QualityFlaw::MouthOpen),
             (Aspect::EyesVisible, 0.8, 0.1, QualityFlaw::Covered),
             (Aspect::FaceVisible, 0.94, 0.7, QualityFlaw::Covered),
+            (Aspect::MouthVisible, 0.2, 0.02, QualityFlaw::Covered),
+            (Aspect::MaskColour, 0.02, 0.3, QualityFlaw::Covered),
         ] {
             assert_eq!(flaws_of(aspect, good), []);
             assert_eq!(flaws_of(aspect, bad), [flaw], "{aspect:?}");

@@ -194,7 +194,7 @@ pub(in crate::workbench) fn open(path: &Path) -> Result<RgbImage> {
 }
 
 /// On standard error, and only where that is a terminal.
-fn progress(length: usize) -> ProgressBar {
+pub(in crate::workbench) fn progress(length: usize) -> ProgressBar {
     let style = ProgressStyle::with_template("{bar:40} {pos}/{len} pictures, {eta} left");
     ProgressBar::new(length as u64).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
 }

@@ -99,6 +99,11 @@ impl Plot {
             .label_style(("sans-serif", 13))
             .axis_desc_style(("sans-serif", 15))
             .draw()?;
+        // Where no curve passes: poor detectors bend through the upper right.
+        let half = |least: f64, rate: f64| rate > least.sqrt();
+        let upper_right = |point: &Point| half(least_taken, point.taken) && half(least_missed, point.missed);
+        let crowded = self.curves.iter().flat_map(|curve| &curve.points).any(upper_right);
+        let legend = if crowded { SeriesLabelPosition::LowerLeft } else { SeriesLabelPosition::UpperRight };
         for (place, curve) in self.curves.iter().enumerate() {
             let colour = colour(place);
             let points = thinned(&curve.points, least_taken, least_missed);
@@ -109,7 +114,7 @@ impl Plot {
         }
         chart
             .configure_series_labels()
-            .position(SeriesLabelPosition::UpperRight)
+            .position(legend)
             .background_style(WHITE.mix(0.85))
             .label_font(("sans-serif", 14))
             .draw()

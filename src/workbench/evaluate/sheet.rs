@@ -16,14 +16,16 @@ const SIDE: u32 = 160;
 const CAPTION: u32 = 20;
 /// Between cells, and the width of a cell's frame.
 const GAP: u32 = 6;
-/// Cells in a row.
-const ACROSS: u32 = 4;
+/// Pictures in a row.
+const ACROSS: u32 = 8;
 /// Cells on a sheet.
 const CELLS_MOST: usize = 64;
 /// Of the JPEG.
 const QUALITY: u8 = 88;
 /// Sides of a glyph's dots, pixels.
 const DOT: u32 = 2;
+/// Six glyphs, as the longest score has.
+const SCORE_WIDTH: u32 = 6 * 4 * DOT;
 
 /// What a cell shows.
 pub(super) struct Pair {
@@ -46,25 +48,24 @@ pub(super) fn jpeg(pairs: &[Pair]) -> Result<Vec<u8>> {
 }
 
 fn drawn(pairs: &[Pair]) -> RgbImage {
-    let (cell_width, cell_height) = (2 * SIDE + 3 * GAP, SIDE + CAPTION + 2 * GAP);
-    let rows = (pairs.len() as u32).div_ceil(ACROSS).max(1);
-    let size = (ACROSS * (cell_width + GAP) + GAP, rows * (cell_height + GAP) + GAP);
+    let each = if pairs.iter().all(|pair| pair.left == pair.right) { 1 } else { 2 };
+    let across = ACROSS / each;
+    let (cell_width, cell_height) = (each * (SIDE + GAP) + GAP, SIDE + CAPTION + 2 * GAP);
+    let rows = (pairs.len() as u32).div_ceil(across).max(1);
+    let size = (across * (cell_width + GAP) + GAP, rows * (cell_height + GAP) + GAP);
     let mut sheet = RgbImage::from_pixel(size.0, size.1, Rgb([250, 250, 250]));
     for (place, pair) in (0u32..).zip(pairs) {
-        let left = GAP + place % ACROSS * (cell_width + GAP);
-        let top = GAP + place / ACROSS * (cell_height + GAP);
+        let left = GAP + place % across * (cell_width + GAP);
+        let top = GAP + place / across * (cell_height + GAP);
         let frame = if pair.alike { Rgb([0, 130, 90]) } else { Rgb([190, 60, 30]) };
         fill(&mut sheet, [left, top, cell_width, cell_height], frame);
         put(&mut sheet, &pair.left, left + GAP, top + GAP);
-        let beside = left + 2 * GAP + SIDE;
-        if pair.left == pair.right {
-            fill(&mut sheet, [beside, top + GAP, SIDE, SIDE], frame);
-        } else {
-            put(&mut sheet, &pair.right, beside, top + GAP);
+        if pair.left != pair.right {
+            put(&mut sheet, &pair.right, left + 2 * GAP + SIDE, top + GAP);
         }
         let caption = top + GAP + SIDE + 4;
         write(&mut sheet, &(place + 1).to_string(), left + GAP, caption);
-        write(&mut sheet, &format!("{:.3}", pair.score), beside, caption);
+        write(&mut sheet, &format!("{:.3}", pair.score), left + cell_width - SCORE_WIDTH - GAP, caption);
     }
     sheet
 }
@@ -130,5 +131,8 @@ mod tests {
         let middle = sheet.get_pixel(GAP * 2 + SIDE / 2, GAP * 2 + SIDE / 2);
         assert!(middle.0.iter().all(|v| v.abs_diff(120) < 6), "{middle:?}");
         assert!(jpeg(&[]).is_ok());
+        let single = Pair { left: "no".into(), right: "no".into(), score: 0.5, alike: true };
+        let narrow = image::load_from_memory(&jpeg(&[single]).unwrap()).unwrap();
+        assert_eq!(narrow.width(), ACROSS * (SIDE + 3 * GAP) + GAP);
     }
 }

@@ -9,9 +9,9 @@
 use super::super::evaluate::acquire::{self, Order, Seen, Way};
 use super::super::evaluate::interval::Seeded;
 use super::super::evaluate::samples::{Samples, escaped};
-use super::blend::{self, Marked, Recipe};
+use super::blend::{self, Recipe};
 use super::{Half, MakeArgs, points, save};
-use crate::face::{FaceRules, compare};
+use crate::face::{FaceRules, ModelSet, compare};
 use anyhow::{Context, Result, bail, ensure};
 use image::RgbImage;
 use image::imageops::{self, FilterType};
@@ -53,10 +53,12 @@ pub(super) fn run(list: &Path, out: &Path, make: &MakeArgs) -> Result<()> {
         rows(&mut csv, &name, "bona_fide", person, &person.name);
     }
     let pairs = pairs(&people, make);
-    for (a, b) in &pairs {
+    let mut engine = ModelSet::under(&make.engine.var, 1)?;
+    let bar = acquire::progress(pairs.len());
+    for (a, b) in bar.wrap_iter(pairs.iter()) {
         let (first, second) = (acquire::open(&a.portrait)?, acquire::open(&b.portrait)?);
-        let marked_a = Marked { picture: &first, points: points::with_outline(a.seen.landmarks) };
-        let marked_b = Marked { picture: &second, points: points::with_outline(b.seen.landmarks) };
+        let marked_a = points::marked(&mut engine, &first).with_context(|| a.name.clone())?;
+        let marked_b = points::marked(&mut engine, &second).with_context(|| b.name.clone())?;
         for (label, spliced) in [("full", false), ("spliced", true)] {
             let recipe = Recipe { first: make.first, spliced };
             let Some(morph) = blend::morphed(&marked_a, &marked_b, recipe) else { continue };
