@@ -64,7 +64,7 @@ enum Command {
 enum Workbench {
     /// Morphs of two faces, to learn how the gate fares against them
     #[command(arg_required_else_help = true)]
-    Morph(workbench::morph::MorphArgs),
+    Morph(Box<workbench::morph::MorphArgs>),
     /// Many passages at full speed with random faults: none stuck, none lost, memory flat
     #[cfg(feature = "issuer")]
     #[command(after_help = "Example:\n  egate workbench soak --passages 1000 --lanes 4 --faults --seed 7")]

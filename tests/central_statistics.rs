@@ -235,7 +235,14 @@ fn decide(store: &Store, sequence: u64, decision: Decision) {
     let key = RecordKey { lane: "lane-2".to_owned(), epoch: EPOCH.to_owned(), sequence };
     store.judge(&key, 1, "a", Judgement::Same, BEGIN + 90 * HOUR).unwrap();
     let at = BEGIN + 90 * HOUR + 30_000;
-    let decided = Decided { decision, officer: "a".to_owned(), at, note: String::new() };
+    let decided = Decided {
+        decision,
+        officer: "a".to_owned(),
+        at,
+        note: String::new(),
+        reason: None,
+        overridden: Vec::new(),
+    };
     assert!(matches!(store.decide(&key, 2, &decided).unwrap(), CaseChange::Made(_)));
     assert!(matches!(store.decide(&key, 2, &decided).unwrap(), CaseChange::Conflict(_)));
 }

@@ -54,7 +54,7 @@ async fn a_command_goes_its_way(database: Option<PostgresSettings>) {
     });
     let given = office.give_command(anna, new("lane-1", LaneCommand::OutOfService)).await.unwrap();
     let got = waiting.await.unwrap().unwrap();
-    assert_eq!(got, [given.signed.clone()]);
+    assert_eq!(got, std::slice::from_ref(&given.signed));
     let order = got[0].accept(client.central_key(), "lane-1", now()).unwrap();
     assert_eq!((order.id.as_str(), order.by.as_str()), (given.id.as_str(), "anna"));
     assert_eq!(got[0].accept(client.central_key(), "lane-2", now()), Err(CommandError::OtherLane));

@@ -230,7 +230,7 @@ fn copy(from: &Path, to: &Path) {
         if path.is_dir() {
             copy(&path, &to.join(name))
         } else {
-            drop(std::fs::copy(&path, to.join(name)).unwrap())
+            std::fs::copy(&path, to.join(name)).unwrap();
         }
     }
 }

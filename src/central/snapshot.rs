@@ -29,9 +29,15 @@ const DELTA_MOST: usize = 4 << 20;
 /// Deltas that are held: lanes ask for the same few.
 const DELTAS_HELD: usize = 4;
 
-/// Deltas made lately, by the hashes of both snapshots; `None` where only the whole will do.
+/// Deltas made lately.
 #[derive(Default)]
-pub(super) struct Deltas(Mutex<Vec<((String, String), Option<Arc<Vec<u8>>>)>>);
+pub(super) struct Deltas(Mutex<Vec<MadeDelta>>);
+
+/// The way between two snapshots by their hashes; without bytes only the whole will do.
+struct MadeDelta {
+    way: (String, String),
+    bytes: Option<Arc<Vec<u8>>>,
+}
 
 /// Keeps the newest snapshot right, until the service stops.
 pub(super) async fn keep_snapshot(shared: Arc<Shared>) {
@@ -143,10 +149,10 @@ fn each(
 
 /// The way from one snapshot to another; `None` when one of them is not there any more or the whole is shorter.
 pub(super) fn delta(shared: &Shared, from: &str, to: &str) -> anyhow::Result<Option<Arc<Vec<u8>>>> {
-    let asked = (from.to_owned(), to.to_owned());
+    let way = (from.to_owned(), to.to_owned());
     let held = || shared.deltas.0.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some((_, known)) = held().iter().find(|(names, _)| *names == asked) {
-        return Ok(known.clone());
+    if let Some(known) = held().iter().find(|made| made.way == way) {
+        return Ok(known.bytes.clone());
     }
     let contents = (shared.store.content(from)?, shared.store.content(to)?);
     let (Some(old), Some(new)) = contents else { return Ok(None) };
@@ -155,6 +161,6 @@ pub(super) fn delta(shared: &Shared, from: &str, to: &str) -> anyhow::Result<Opt
     if held.len() >= DELTAS_HELD {
         held.remove(0);
     }
-    held.push((asked, made.clone()));
+    held.push(MadeDelta { way, bytes: made.clone() });
     Ok(made)
 }

@@ -28,6 +28,7 @@ mod releases;
 mod service;
 mod settings;
 mod snapshot;
+mod telling;
 mod threads;
 mod trust_store;
 

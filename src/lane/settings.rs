@@ -4,6 +4,7 @@ use super::link::{Link, LinkParts};
 use super::monitor::{self, Surveyed};
 use super::orders::CommandBook;
 use super::snapshot::Lists;
+use super::telling::tell_changes;
 use super::trust_store::source_files;
 use super::{
     Conditions, Equipment, Faculties, Health, HealthSettings, Lane, Observer, PassageLog, ReleaseKeeper,
@@ -25,6 +26,7 @@ use anyhow::{Context, ensure};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::fs;
+use std::num::NonZeroU64;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use tokio::sync::watch;
@@ -73,6 +75,9 @@ pub struct LaneSettings {
     pub kit: PathBuf,
     /// Central's address for lanes.
     pub central: String,
+    /// Bytes a second that the upload of records takes at most, on average; what the line gives when absent.
+    #[serde(default)]
+    pub upload_bytes_per_second: Option<NonZeroU64>,
     /// File of the durable queue; made when absent.
     pub outbox: PathBuf,
     /// Folder of country certificates, master lists, revocation lists, lists of defects and `rules.toml`.
@@ -230,7 +235,12 @@ pub fn serve(args: &LaneArgs, recorder: MakeRecorder) -> anyhow::Result<bool> {
             officer_calls: screen.officer_calls(),
             screen: Arc::new(screen),
         };
-        let central = Connection { url: &settings.central, kit, back_off: BackOff::default() };
+        let central = Connection {
+            url: &settings.central,
+            kit,
+            back_off: BackOff::default(),
+            bytes_per_second: settings.upload_bytes_per_second,
+        };
         let (mut lane, uploader) =
             Lane::connect(&settings.name, profile, faculties, &settings.outbox, central)?;
         let health = Health {
@@ -288,6 +298,8 @@ pub struct Connection<'a> {
     pub kit: LaneKit,
     /// Waits between failed calls.
     pub back_off: BackOff,
+    /// Bytes a second that the upload takes at most, on average.
+    pub bytes_per_second: Option<NonZeroU64>,
 }
 
 impl Lane {
@@ -302,7 +314,7 @@ impl Lane {
         outbox: &Path,
         connection: Connection<'_>,
     ) -> anyhow::Result<(Lane, RunningUploader)> {
-        let Connection { url, kit, back_off } = connection;
+        let Connection { url, kit, back_off, bytes_per_second } = connection;
         let central = client(url, &kit)?;
         let path = outbox.to_owned();
         let outbox = Arc::new(Mutex::new(Outbox::open(outbox, name, kit.record_key, OUTBOX_BYTES_MOST)?));
@@ -327,7 +339,8 @@ impl Lane {
             conditions: conditions.clone(),
             outbox: outbox.clone(),
         });
-        let uploader = Uploader::start(central.clone(), outbox.clone(), back_off);
+        let uploader = Uploader::start_paced(central.clone(), outbox.clone(), back_off, bytes_per_second);
+        tokio::spawn(tell_changes(conditions.watch(), outbox.clone(), uploader.wake()));
         let lane = Lane {
             name: name.to_owned(),
             profile: profile.clone(),

@@ -10,6 +10,8 @@ use std::collections::BTreeSet;
 pub(super) const BATCH: usize = 16;
 /// So many records must wait before a new one overtakes them.
 const BACKLOG_LEAST: u64 = 4;
+/// The newest of what waits are live, too: what happened just before the line came back.
+const RECENT: u64 = 4;
 /// So many records may be ahead of older ones; then the older ones go first.
 const AHEAD_MOST: usize = 4096;
 
@@ -99,7 +101,7 @@ impl Order {
     /// The next run of what is not acknowledged; `None` when all of it was sent ahead.
     pub(super) fn next(&mut self, extent: &Extent) -> Option<Run> {
         self.ahead.retain(|sequence| (extent.first..=extent.last).contains(sequence));
-        let live_after = *self.live_after.get_or_insert(extent.last);
+        let live_after = *self.live_after.get_or_insert(extent.last.saturating_sub(RECENT));
         let backlog = self.first_unsent(extent.first, extent.last)?;
         let waits = live_after.saturating_add(1).saturating_sub(backlog);
         let live = self.first_unsent(live_after.saturating_add(1).max(extent.first), extent.last);
@@ -154,35 +156,50 @@ mod tests {
     #[test]
     fn what_comes_while_a_backlog_is_sent_goes_before_the_rest_of_it() {
         let mut order = Order::default();
-        let mut queue = extent(1, 40);
+        let mut queue = extent(1, 44);
+        assert_eq!(next(&mut order, &queue), Some((41, 44, Some(1))), "the newest of what waits");
+        assert_eq!(order.stored(&queue, 41, 44), None, "older ones are still missing");
         assert_eq!(next(&mut order, &queue), Some((1, 16, None)));
         assert_eq!(order.stored(&queue, 1, 16), Some(16));
-        queue = extent(17, 42);
-        assert_eq!(next(&mut order, &queue), Some((41, 42, Some(17))));
-        assert_eq!(order.stored(&queue, 41, 42), None, "older ones are still missing");
-        queue.last = 43;
-        assert_eq!(next(&mut order, &queue), Some((43, 43, Some(17))));
-        assert_eq!(order.stored(&queue, 43, 43), None);
+        queue = extent(17, 46);
+        assert_eq!(next(&mut order, &queue), Some((45, 46, Some(17))));
+        assert_eq!(order.stored(&queue, 45, 46), None);
+        queue.last = 47;
+        assert_eq!(next(&mut order, &queue), Some((47, 47, Some(17))));
+        assert_eq!(order.stored(&queue, 47, 47), None);
         assert_eq!(next(&mut order, &queue), Some((17, 32, None)));
         assert_eq!(order.stored(&queue, 17, 32), Some(32));
         queue.first = 33;
         assert_eq!(next(&mut order, &queue), Some((33, 40, None)));
-        assert_eq!(order.stored(&queue, 33, 40), Some(43), "what went ahead is acknowledged with it");
+        assert_eq!(order.stored(&queue, 33, 40), Some(47), "what went ahead is acknowledged with it");
     }
 
     #[test]
     fn few_that_wait_are_not_overtaken() {
         let mut order = Order::default();
-        assert_eq!(next(&mut order, &extent(1, 4)), Some((1, 4, None)));
-        assert_eq!(next(&mut order, &extent(1, 6)), Some((1, 4, None)));
+        assert_eq!(next(&mut order, &extent(1, 8)), Some((1, 4, None)));
+        assert_eq!(next(&mut order, &extent(1, 9)), Some((1, 4, None)));
+        let mut order = Order::default();
+        assert_eq!(next(&mut order, &extent(7, 7)), Some((7, 7, None)));
     }
 
     #[test]
-    fn after_a_pause_all_that_waits_is_backlog() {
+    fn after_a_pause_all_but_the_newest_is_backlog() {
         let mut order = Order::default();
         next(&mut order, &extent(1, 10));
         order.pause();
+        assert_eq!(next(&mut order, &extent(1, 500)), Some((497, 500, Some(1))));
+        order.stored(&extent(1, 500), 497, 500);
         assert_eq!(next(&mut order, &extent(1, 500)), Some((1, 16, None)));
         assert_eq!(next(&mut order, &extent(1, 501)), Some((501, 501, Some(1))));
+    }
+
+    #[test]
+    fn what_was_sent_ahead_and_only_not_acknowledged_is_not_sent_again() {
+        let mut order = Order::default();
+        let queue = extent(1, 3);
+        assert_eq!(order.stored(&queue, 1, 3), Some(3));
+        assert_eq!(next(&mut order, &queue), None);
+        assert_eq!(order.through(&queue), Some(3));
     }
 }

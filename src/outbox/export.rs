@@ -155,10 +155,8 @@ pub fn export(outbox: &Path, folder: &Path) -> Result<Exported, ExportError> {
 pub fn verify_file(path: &Path, key: &VerifyingKey) -> Result<VerifiedRun, ExportError> {
     let shelf = path.parent().unwrap_or(Path::new(".")).join(PICTURES);
     let mut run: Option<VerifiedRun> = None;
-    let mut line = 0;
-    for signed in lines(path)? {
+    for (line, signed) in (1..).zip(lines(path)?) {
         let signed = signed?;
-        line += 1;
         let record = signed
             .verify(key)
             .map_err(|error| ExportError::Chain { line, error: ChainError::Record { index: 0, error } })?;

@@ -206,7 +206,7 @@ impl Snapshot {
     /// When the hash function fails.
     pub fn reported(&self, issuing_state: &str, number: &str) -> Result<Option<ReportKind>, SnapshotError> {
         let wanted = self.key.hash::<HASH>(b'd', &document_key(issuing_state, number))?;
-        let found = self.documents.binary_search_by_key(&wanted, |document| hash_of(document));
+        let found = self.documents.binary_search_by_key(&wanted, hash_of);
         let found = found.ok().and_then(|at| self.documents.get(at));
         Ok(found.map(|[.., kind]| ReportKind::of_byte(*kind)))
     }

@@ -67,7 +67,7 @@ impl DeskLane {
         let (screen, address) = runtime.block_on(ScreenServer::start(LOOPBACK))?;
         let equipment = equip(screen)?;
         let kit = LaneKit::read(&plan.kit)?;
-        let connection = Connection { url: &plan.central, kit, back_off: BACK_OFF };
+        let connection = Connection { url: &plan.central, kit, back_off: BACK_OFF, bytes_per_second: None };
         let _inside = runtime.enter();
         let (lane, uploader) = Lane::connect(&plan.name, plan.profile, faculties, &plan.outbox, connection)?;
         let (outbox, faculties) = (lane.outbox.clone(), lane.faculties.clone());
