@@ -328,7 +328,7 @@ fn measure(var: &Path, topology: Topology) {
     let (stop, stopped) = watch::channel(false);
     let url = central.url();
     let (lane, uploader) = runtime.block_on(async {
-        let way = Connection { url: &url, kit: kit(), back_off: BackOff::default() };
+        let way = Connection { url: &url, kit: kit(), back_off: BackOff::default(), bytes_per_second: None };
         Lane::connect(LANE, profile, faculties, &folder.path().join("outbox.db"), way).unwrap()
     });
     let faculties = lane.faculties.clone();

@@ -28,8 +28,14 @@ async fn pictures_are_in_the_bucket_before_their_record_is_acknowledged_and_go_i
     let record = tokio::task::spawn_blocking(move || {
         let key = RecordKey { lane: "lane-1".to_owned(), epoch: EPOCH.to_owned(), sequence: 1 };
         store.judge(&key, 1, "a", Judgement::Different, 8).unwrap();
-        let decided =
-            Decided { decision: Decision::Refuse, officer: "a".to_owned(), at: 9, note: String::new() };
+        let decided = Decided {
+            decision: Decision::Refuse,
+            officer: "a".to_owned(),
+            at: 9,
+            note: String::new(),
+            reason: None,
+            overridden: Vec::new(),
+        };
         assert!(matches!(store.decide(&key, 2, &decided).unwrap(), CaseChange::Made(_)));
         store.passage(&key).unwrap().unwrap().record
     })

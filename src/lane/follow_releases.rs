@@ -18,15 +18,23 @@ const TRIAL: Duration = Duration::from_secs(120);
 const BACK_OFF: BackOff = BackOff { first: Duration::from_secs(2), longest: Duration::from_secs(300) };
 
 impl Lane {
-    /// Takes releases from now on, as long as the lane runs. `trust` says where the files of trust are read from.
-    pub fn follow_releases(&mut self, keeper: ReleaseKeeper, trust: watch::Sender<PathBuf>) {
-        let follower = Follower { profiles: self.profiles.clone(), trust, told: None };
+    /// Takes releases from now on, as long as the lane runs. `trust` says where the files of trust are read from,
+    /// `built` fits a profile to the way the lane is built.
+    pub fn follow_releases(
+        &mut self,
+        keeper: ReleaseKeeper,
+        trust: watch::Sender<PathBuf>,
+        built: impl Fn(Profile) -> Profile + Send + Sync + 'static,
+    ) {
+        let follower =
+            Follower { profiles: self.profiles.clone(), built: Box::new(built), trust, told: None };
         self.link.add(follower.run(keeper, self.central.clone()));
     }
 }
 
 struct Follower {
     profiles: watch::Sender<Arc<Profile>>,
+    built: Box<dyn Fn(Profile) -> Profile + Send + Sync>,
     trust: watch::Sender<PathBuf>,
     /// What central knows.
     told: Option<RunningRelease>,
@@ -67,7 +75,7 @@ impl Follower {
 
     fn switch_to(&self, release: Release) {
         if let Some(profile) = release.profile {
-            self.profiles.send_replace(Arc::new(profile));
+            self.profiles.send_replace(Arc::new((self.built)(profile)));
         }
         if let Some(trust) = release.trust {
             self.trust.send_replace(trust);

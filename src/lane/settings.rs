@@ -216,7 +216,7 @@ pub fn serve(args: &LaneArgs, recorder: MakeRecorder) -> anyhow::Result<bool> {
     let releases = ReleaseKeeper::start(settings.outbox.with_file_name("releases"), kit.answers)?;
     let released = releases.running();
     let profile = match released.and_then(|release| release.profile.clone()) {
-        Some(profile) => profile,
+        Some(profile) => settings.built(profile),
         None => settings.read_profile()?,
     };
     let source = released.and_then(|release| release.trust.clone()).unwrap_or_else(|| settings.trust.clone());
@@ -251,7 +251,8 @@ pub fn serve(args: &LaneArgs, recorder: MakeRecorder) -> anyhow::Result<bool> {
         };
         eprintln!("health: http://{}/healthz", health.serve(&settings.health).await?);
         let (sources, moved) = watch::channel(source);
-        lane.follow_releases(releases, sources);
+        let fitting = settings.clone();
+        lane.follow_releases(releases, sources, move |profile| fitting.built(profile));
         tokio::spawn(follow_trust(keeper, moved, lane.faculties.clone()));
         let (stop, stopped) = watch::channel(false);
         let mut observers: Vec<Box<dyn Observer>> = vec![Box::new(PassageLog::new(&settings.name))];
