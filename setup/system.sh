@@ -4,7 +4,7 @@
 set -euo pipefail
 
 build=(pkg-config libssl-dev libpcsclite-dev libclang-dev gcc libc6-dev python3-venv)
-tests=(pcscd vsmartcard-vpcd chromium chromium-driver fonts-noto-core strace iproute2 postgresql)
+tests=(pcscd vsmartcard-vpcd chromium chromium-driver fonts-noto-core strace jq iproute2 postgresql)
 
 wanted=("${build[@]}")
 [ "${1:-}" = "--tests" ] && wanted+=("${tests[@]}")

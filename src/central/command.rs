@@ -73,7 +73,7 @@ enum Preparation {
         #[arg(long, value_enum)]
         role: Role,
     },
-    /// Write a backup of the embedded database and the sealed pictures, while the service may run
+    /// Write a backup of the database, whichever it is, and the sealed pictures, while the service may run
     #[command(after_help = "Example:\n  egate central backup --config central.toml --out /backup/2026-07-01")]
     Backup {
         /// The service's settings

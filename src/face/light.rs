@@ -187,7 +187,7 @@ mod tests {
             row.fill([130, 180, 215]);
         }
         let (lips, colour) = about(&face);
-        assert!(lips < 1e-3 && colour > 0.13, "{lips} {colour}");
+        assert!(lips < 0.01 && colour > 0.13, "{lips} {colour}");
     }
 
     #[test]
