@@ -1,8 +1,11 @@
 //! The task that owns the passage: tells it what happened, carries out what it wishes.
 
+mod asking;
+mod storing;
+
 use super::conditions::{Board, Conditions};
 use super::health::Tally;
-use super::inputs::{Faculties, Input, LookupFailure, PortraitPicture};
+use super::inputs::{Faculties, Input, PortraitPicture};
 use super::kept_frames::KeptFrames;
 use super::link::{Link, Whereabouts};
 use super::monitor::Monitor;
@@ -14,12 +17,10 @@ use super::threads::{
     self, CameraOrder, ChipOrder, GateOrder, INPUTS_WAITING, Message, Orders, Surroundings,
 };
 use crate::devices::{Camera, ChipReader, Gate, MrzReader, Screen};
-use crate::document::Mrz;
-use crate::outbox::{CentralClient, LookupError, Outbox};
-use crate::passage::{Effect, GateState, Moment, Outcome, Passage, Picture};
-use crate::policy::{Condition, Limits, PassageId, Profile, Response};
-use crate::record::wire::{LookupQuestion, PICTURE_BYTES_MOST};
-use crate::record::{CommandError, PictureLabel, SealedPicture, SealingPublicKey};
+use crate::outbox::{CentralClient, Outbox};
+use crate::passage::{Effect, GateState, Moment, Passage};
+use crate::policy::{Limits, PassageId, Profile};
+use crate::record::{CommandError, SealingPublicKey};
 use anyhow::Context;
 use jiff::Timestamp;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -28,8 +29,6 @@ use tokio::sync::{Notify, mpsc, watch};
 
 /// How long the gate may take for its last orders when the lane stops.
 const FAREWELL_PATIENCE: Duration = Duration::from_secs(3);
-/// Bytes by which sealing makes a picture longer, generously.
-const SEALING_ADDS_MOST: usize = 1024;
 
 /// The devices of one lane.
 pub struct Equipment {
@@ -337,122 +336,6 @@ impl Conduct {
         }
         over
     }
-
-    /// Asks central beside the passage; the answer comes back as an input, whatever it is.
-    fn look_up(&self, current: &Current, document: &Mrz) {
-        let mut nonce = [0; 16];
-        let answerable = getrandom::fill(&mut nonce).is_ok();
-        let patience_ms = self.lane.profile.limits.lookup_ms;
-        let fallback = self.fallback();
-        // The snapshot's answer must come before the passage gives up waiting.
-        let share = if fallback.is_some() { 3 } else { 4 };
-        let patience = Duration::from_millis(patience_ms / 4 * share);
-        let question = LookupQuestion {
-            passage: current.id.0.clone(),
-            nonce: hex::encode(nonce),
-            patience_ms,
-            document_code: document.document_code.clone(),
-            issuing_state: document.issuing_state.clone(),
-            document_number: document.document_number.clone(),
-            nationality: document.nationality.clone(),
-            surname: document.surname.clone(),
-            given_names: document.given_names.clone(),
-            date_of_birth: document.date_of_birth.to_string(),
-            sex: document.sex.to_string(),
-        };
-        let (central, inputs) = (self.lane.central.clone(), self.inputs.clone());
-        let (faculties, number) = (self.lane.faculties.clone(), current.number);
-        tokio::spawn(async move {
-            let answer = if answerable {
-                central.look_up(&question, patience).await.map_err(|error| {
-                    tracing::warn!(%error, "look-up");
-                    match error {
-                        LookupError::Late => LookupFailure::Late,
-                        LookupError::Invalid(_) => LookupFailure::Invalid,
-                        LookupError::Unavailable(_) => LookupFailure::Unavailable,
-                    }
-                })
-            } else {
-                Err(LookupFailure::Unavailable)
-            };
-            let input = match (answer, fallback) {
-                (Err(failure @ (LookupFailure::Unavailable | LookupFailure::Late)), Some(fallback)) => {
-                    fallback.answer(&question, failure)
-                }
-                (answer, _) => Input::Central(answer),
-            };
-            let message = Message::new(Some(number), input, &faculties);
-            // A lane that is gone needs no answer.
-            let _ = inputs.send(message).await;
-        });
-    }
-
-    /// What answers when central does not, where the profile lets it.
-    fn fallback(&self) -> Option<Fallback> {
-        let profile = &self.lane.profile;
-        let allowed = profile.response(Condition::CentralUnreachable) <= Response::Snapshot;
-        allowed.then(|| Fallback { lists: self.lane.lists.clone(), hours_most: profile.snapshot.hours_most })
-    }
-
-    /// Seals the pictures, appends the outcome, tells the passage whether it is durable.
-    fn store(&self, current: &Current, mut outcome: Box<Outcome>) {
-        outcome.commands = self.lane.orders.unrecorded();
-        let orders = self.lane.orders.clone();
-        let pictures: Vec<(Picture, PortraitPicture)> = outcome
-            .pictures
-            .iter()
-            .filter_map(|picture| Some((*picture, self.picture(current, *picture)?)))
-            // A picture that central would refuse must not cost the record.
-            .filter(|(_, kept)| kept.bytes.len() + SEALING_ADDS_MOST <= PICTURE_BYTES_MOST)
-            .collect();
-        let (outbox, appended) = (self.lane.outbox.clone(), self.lane.appended.clone());
-        let (sealing, profile) = (self.lane.sealing.clone(), self.lane.profile.name.clone());
-        let (inputs, faculties, number) = (self.inputs.clone(), self.lane.faculties.clone(), current.number);
-        tokio::task::spawn_blocking(move || {
-            let stored = seal(&sealing, &outcome, pictures).and_then(|sealed| {
-                let mut outbox = outbox.lock().unwrap_or_else(PoisonError::into_inner);
-                Ok(outbox.append(&outcome, &sealed, &profile)?)
-            });
-            if stored.is_ok() {
-                orders.recorded(&outcome.commands);
-            }
-            if let Err(error) = &stored {
-                tracing::error!(%error, "the outcome could not be made durable");
-            }
-            appended.notify_one();
-            let message = Message::new(Some(number), Input::Stored(stored.is_ok()), &faculties);
-            // A lane that is gone opens nothing.
-            let _ = inputs.blocking_send(message);
-        });
-    }
-
-    fn picture(&self, current: &Current, picture: Picture) -> Option<PortraitPicture> {
-        match picture {
-            Picture::Portrait => current.portrait.clone(),
-            Picture::Frame(sequence) => {
-                let bytes = current.frames.jpeg(sequence)?;
-                Some(PortraitPicture { media: "image/jpeg".to_owned(), bytes })
-            }
-        }
-    }
-}
-
-/// The lists that the lane keeps, and how old they may be.
-struct Fallback {
-    lists: Lists,
-    hours_most: u32,
-}
-
-impl Fallback {
-    fn answer(&self, question: &LookupQuestion, failure: LookupFailure) -> Input {
-        match self.lists.answer(question, Timestamp::now().as_millisecond(), self.hours_most) {
-            Ok(answer) => Input::Snapshot(answer),
-            Err(error) => {
-                tracing::warn!(%error, "no answer without central");
-                Input::Central(Err(failure))
-            }
-        }
-    }
 }
 
 /// How long a passage may take to end in order when the lane stops: leaving, then the whole aftermath.
@@ -466,21 +349,4 @@ async fn wait_until(clock: Instant, due: Option<Moment>) {
         Some(Moment(ms)) => tokio::time::sleep_until((clock + Duration::from_millis(ms)).into()).await,
         None => std::future::pending().await,
     }
-}
-
-fn seal(
-    key: &SealingPublicKey,
-    outcome: &Outcome,
-    pictures: Vec<(Picture, PortraitPicture)>,
-) -> anyhow::Result<Vec<SealedPicture>> {
-    pictures
-        .into_iter()
-        .map(|(picture, kept)| {
-            let mut seed = [0; 32];
-            getrandom::fill(&mut seed).context("no random bytes")?;
-            let label = PictureLabel { passage: &outcome.passage.0, role: picture.role() };
-            let sealed = key.seal(label, &kept.bytes, seed)?;
-            Ok(SealedPicture::new(picture, kept.media, sealed))
-        })
-        .collect()
 }
