@@ -211,7 +211,7 @@ fn sunglasses_are_told_and_an_uncovered_face_has_no_flaw() {
 fn every_demand_on_quality_has_a_value_and_its_limits() {
     let Some(mut engine) = engine() else { return };
     let measures = engine.quality(&picture("obama2.jpg")).unwrap();
-    assert_eq!(measures.len(), 13);
+    assert_eq!(measures.len(), 15);
     for measure in &measures {
         assert!(
             measure.value.is_finite() && (measure.least.is_some() || measure.most.is_some()),

@@ -23,7 +23,7 @@ use crate::policy::{Limits, PassageId, Profile};
 use crate::record::{CommandError, SealingPublicKey};
 use anyhow::Context;
 use jiff::Timestamp;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use tokio::sync::{Notify, mpsc, watch};
 

@@ -117,7 +117,9 @@ impl Ready {
             }
             return;
         }
-        self.close(journey, if left_behind { Prompt::TakeDocument } else { Prompt::Closed });
+        // Of a closed lane nobody can say what lies on its reader now: that may be what is amiss.
+        let take = left_behind && !journey.lane_closed();
+        self.close(journey, if take { Prompt::TakeDocument } else { Prompt::Closed });
         let somebody = gate.cabin.is_some_and(|persons| persons > 0);
         if somebody || gate.wrong_way || gate.object_left || left_behind {
             journey.gate(GateCommand::BeaconOn);
