@@ -10,8 +10,9 @@ use futures_util::stream::{self, Stream, StreamExt};
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::time::Instant;
 
-/// So often at most a page is told; changes in between are told together.
+/// So often at most a page is told: the first change at once, those that follow together.
 const TELL_EVERY: Duration = Duration::from_millis(250);
 
 pub(super) async fn events(
@@ -24,7 +25,9 @@ pub(super) async fn events(
     // The first event comes at once: after each (re)connection the page is brought up to date.
     changes.mark_changed();
     let token = signed.session.token_sha256;
-    let events = stream::unfold((shared, changes, token), |(shared, mut changes, token)| async move {
+    let beginning = (shared, changes, token, Instant::now());
+    let events = stream::unfold(beginning, |(shared, mut changes, token, not_before)| async move {
+        tokio::time::sleep_until(not_before).await;
         changes.changed().await.ok()?;
         let asked = token.clone();
         let told = shared.blocking(move |shared| glance(shared, &asked)).await;
@@ -34,8 +37,7 @@ pub(super) async fn events(
             Ok(None) => return None,
             Err(_) => String::new(),
         };
-        tokio::time::sleep(TELL_EVERY).await;
-        Some((Ok(Event::default().data(data)), (shared, changes, token)))
+        Some((Ok(Event::default().data(data)), (shared, changes, token, Instant::now() + TELL_EVERY)))
     });
     Sse::new(events.take_until(Box::pin(stop))).keep_alive(KeepAlive::default())
 }
