@@ -11,7 +11,7 @@ use egate::document::Mrz;
 use egate::lane::LaneSettings;
 use egate::policy::Profile;
 use egate::record::wire::{BatchAnswer, LookupAnswer, LookupQuestion, RecordBatch, Refusal};
-use egate::record::{ChainHead, SignedRecord, verify_chain};
+use egate::record::{ChainHead, Delta, SignedRecord, Snapshot, content_hash, verify_chain};
 use egate::workbench::issue::Description;
 use sha2::{Digest, Sha256};
 
@@ -93,4 +93,20 @@ pub(crate) fn record(bytes: &[u8]) {
         signature: hex::encode(key.sign(&hash).to_bytes()),
     };
     let _ = signed.verify(&key.verifying_key());
+}
+
+/// The lists of a lane without a connection: what is read has one form only.
+pub(crate) fn snapshot(bytes: &[u8]) {
+    let Ok(snapshot) = Snapshot::decode(bytes) else { return };
+    assert_eq!(snapshot.encode(), bytes);
+    let _ = snapshot.reported("UTO", "L898902C3");
+}
+
+/// What leads from one of them to the next: whatever it says, the whole must have the hash that was signed.
+pub(crate) fn snapshot_delta(bytes: &[u8]) {
+    let from = seeds::snapshot(&["UTOL898902C3"]);
+    let signed = content_hash(&seeds::snapshot(&["UTOL898902C3", "UTOX000000X0"]));
+    if let Ok(whole) = Delta::apply(&from, bytes, &signed) {
+        assert_eq!(content_hash(&whole), signed);
+    }
 }

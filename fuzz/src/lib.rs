@@ -16,7 +16,7 @@ use std::path::Path;
 type Parser = fn(&[u8]);
 
 /// All parsers by the names of their targets.
-pub const PARSERS: [(&str, Parser); 26] = [
+pub const PARSERS: [(&str, Parser); 28] = [
     // What a chip says.
     ("tlv", documents::tlv),
     ("answers", documents::answers),
@@ -46,6 +46,8 @@ pub const PARSERS: [(&str, Parser); 26] = [
     ("card", devices::card),
     ("settings", devices::settings),
     ("record", devices::record),
+    ("snapshot", devices::snapshot),
+    ("snapshot_delta", devices::snapshot_delta),
 ];
 
 /// Feeds bytes to the parser of this name.

@@ -3,6 +3,7 @@
 use egate::chip::FileId;
 use egate::devices::modbus::Request;
 use egate::devices::mrz_reader::FramingProfile;
+use egate::record::{Delta, InForce, ReportKind, Snapshot, SnapshotKey};
 use egate::workbench::issue::{
     Description, DocumentKind, DocumentOrder, IssuedDocument, SignatureAlgorithm, TestCountry,
 };
@@ -158,8 +159,21 @@ pub(crate) fn of(name: &str) -> Vec<Vec<u8>> {
             br#"{"records":[{"canonical":"{}","sha256":"00","signature":"00"}]}"#.to_vec(),
             br#"{"epoch":"e","stored_through":7}"#.to_vec(),
         ],
+        "snapshot" => vec![snapshot(&[]), snapshot(&["UTOL898902C3", "UTOX000000X0"])],
+        "snapshot_delta" => {
+            let (from, to) = (snapshot(&["UTOL898902C3"]), snapshot(&["UTOL898902C3", "UTOX000000X0"]));
+            Delta::between(&from, &to).expect("a delta can be made").into_iter().collect()
+        }
         other => panic!("no seeds for {other}"),
     }
+}
+
+/// The lists of a lane, with these documents lost.
+pub(crate) fn snapshot(documents: &[&str]) -> Vec<u8> {
+    let hash = || SnapshotKey::new([9; 16]).expect("a key");
+    let key = hash();
+    let documents = documents.iter().map(|name| key.document(name, ReportKind::Lost).expect("a hash"));
+    Snapshot::new(hash(), InForce { persons: true, rules: false }, documents.collect(), Vec::new()).encode()
 }
 
 /// Pieces, each after its length in two bytes.
