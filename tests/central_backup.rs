@@ -68,7 +68,7 @@ async fn comes_back_whole(
         assert_eq!(store.audit_lines(1).unwrap()[0].act, "backup.restore");
         assert_eq!(store.open_cases(9).unwrap().1, 1);
         assert_eq!(store.ports().unwrap()["lane-1"], "harbour");
-        while store.count_statistics(100).unwrap() == 100 {}
+        while store.settle(100).unwrap() == 100 {}
         let total: u64 = store.lane_totals().unwrap().iter().map(|lane| lane.stages[0].1).sum();
         assert_eq!(total, records.len() as u64, "counted once, before the backup or after");
         // What it goes on with is taken.

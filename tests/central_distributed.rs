@@ -42,8 +42,11 @@ fn no_statement_needs_serial_numbers_advisory_locks_or_one_machine() {
                 |line: &&str| !line.trim_start().starts_with("//") && !line.trim_start().starts_with("--");
             for line in text.lines().filter(of_code) {
                 // Statements are written in capitals: a name such as `sequence` is none of these.
+                // Partitions are made where they can be: without them all days lie in one table.
+                let parts = path.components().any(|folder| folder.as_os_str() == "postgres");
+                let barred = NOT_FOR_ALL.iter().filter(|word| !parts || **word != "PARTITION");
                 found.extend(
-                    NOT_FOR_ALL.iter().filter(|word| line.contains(*word)).map(|word| (path.clone(), *word)),
+                    barred.filter(|word| line.contains(**word)).map(|word| (path.clone(), *word)),
                 );
             }
         }
@@ -94,13 +97,13 @@ fn transactions_that_are_given_up_are_run_again_and_nothing_happens_twice() {
                     assert_eq!(stored.new.len(), 1);
                     let entry = AuditEntry { actor: &lane, act: "test", subject: "", detail: "" };
                     store.audit(entry, 9).unwrap();
-                    store.count_statistics(5).unwrap();
+                    store.settle(5).unwrap();
                 }
             });
         }
     });
     let store = &stores[0];
-    while store.count_statistics(100).unwrap() == 100 {}
+    while store.settle(100).unwrap() == 100 {}
     assert_eq!(store.lanes().unwrap().iter().map(|lane| lane.records).collect::<Vec<_>>(), [30, 30]);
     assert!(store.alarms(9).unwrap().is_empty() && store.audit_break().unwrap().is_none());
     assert_eq!(store.audit_lines(100).unwrap().len(), 60);

@@ -86,7 +86,7 @@ fn fill(store: &Store, records: &[VerifiedRecord]) {
 }
 
 fn count_all(store: &Store) {
-    while store.count_statistics(7).unwrap() == 7 {}
+    while store.settle(7).unwrap() == 7 {}
 }
 
 fn query(by: &[Dimension]) -> StatisticsQuery {
@@ -277,7 +277,7 @@ fn the_second_outcome_of_a_passage_is_no_second_passage() {
     second.passage = format!("lane-0/{EPOCH}/1");
     fill(&store, &[verified(admitted("lane-0", 1, &"0".repeat(64))), verified(second)]);
     // Counted one by one, so that the job must look the first up.
-    while store.count_statistics(1).unwrap() == 1 {}
+    while store.settle(1).unwrap() == 1 {}
     let total = store.lane_totals().unwrap().pop().unwrap();
     assert_eq!(total.stages[0], (Stage::Placed, 1));
     assert_eq!(total.endings, [(Ending::Admitted, 1)]);

@@ -269,6 +269,7 @@ fn sessions_are_listed_and_revoked_and_a_barred_user_is_out() {
 fn a_document_is_found_again_where_it_was_seen() {
     on_both(|store| {
         cases(store, &[100, 200]);
+        assert_eq!(store.settle(9).unwrap(), 2);
         let document = common::central::specimen();
         let seen = store.history(&document, 9).unwrap();
         assert_eq!(seen.iter().map(|passage| passage.key.sequence).collect::<Vec<_>>(), [2, 1]);

@@ -11,7 +11,7 @@ use egate::check::{CheckId, Reason};
 use egate::record::SignedRecord;
 use sha2::{Digest, Sha256};
 
-const SQLITE: [&str; 8] = [
+const SQLITE: [&str; 9] = [
     include_str!("../src/central/store/sqlite/001-first.sql"),
     include_str!("../src/central/store/sqlite/002-audit-head.sql"),
     include_str!("../src/central/store/sqlite/003-lists.sql"),
@@ -20,8 +20,9 @@ const SQLITE: [&str; 8] = [
     include_str!("../src/central/store/sqlite/006-statistics.sql"),
     include_str!("../src/central/store/sqlite/007-console.sql"),
     include_str!("../src/central/store/sqlite/008-ingest.sql"),
+    include_str!("../src/central/store/sqlite/009-days.sql"),
 ];
-const POSTGRES: [&str; 8] = [
+const POSTGRES: [&str; 9] = [
     include_str!("../src/central/store/postgres/001-first.sql"),
     include_str!("../src/central/store/postgres/002-audit-head.sql"),
     include_str!("../src/central/store/postgres/003-lists.sql"),
@@ -30,6 +31,7 @@ const POSTGRES: [&str; 8] = [
     include_str!("../src/central/store/postgres/006-statistics.sql"),
     include_str!("../src/central/store/postgres/007-console.sql"),
     include_str!("../src/central/store/postgres/008-ingest.sql"),
+    include_str!("../src/central/store/postgres/009-days.sql"),
 ];
 
 fn quoted(text: &str) -> String {
@@ -60,6 +62,10 @@ fn trail() -> (Vec<String>, String) {
     (rows, previous)
 }
 
+/// What stands before the ninth step on PostgreSQL.
+const BODIES: &str = "CREATE TABLE bodies (day BIGINT NOT NULL, lane TEXT NOT NULL, epoch TEXT NOT NULL,
+    sequence BIGINT NOT NULL, canonical TEXT NOT NULL, PRIMARY KEY (day, lane, epoch, sequence));";
+
 /// What a database of a version holds, as that version wrote it.
 fn content(version: usize) -> String {
     let mut record = admitted("lane-1", 1, &"0".repeat(64));
@@ -70,9 +76,16 @@ fn content(version: usize) -> String {
     let (mut rows, head) = trail();
     rows.extend([
         "INSERT INTO lanes (name, record_key, enrolled) VALUES ('lane-1', 'aa', 1);".to_owned(),
-        format!(
-            "INSERT INTO records VALUES ('lane-1', '{EPOCH}', 1, {sha256}, {signature}, {canonical}, 'referred', 3, 4);"
-        ),
+        if version < 9 {
+            format!(
+                "INSERT INTO records VALUES ('lane-1', '{EPOCH}', 1, {sha256}, {signature}, {canonical}, 'referred', 3, 4);"
+            )
+        } else {
+            format!(
+                "INSERT INTO records VALUES ('lane-1', '{EPOCH}', 1, {sha256}, {signature}, 'referred', 3, 4, 'x');
+                 INSERT INTO bodies VALUES (0, 'lane-1', '{EPOCH}', 1, {canonical});"
+            )
+        },
         format!("INSERT INTO cases (lane, epoch, sequence, version, opened) VALUES ('lane-1', '{EPOCH}', 1, 1, 4);"),
         "INSERT INTO alarms (lane, kind, subject, text, first, last, count)
             VALUES ('lane-1', 'gap', 'x', 'y', 1, 2, 3);"
@@ -84,6 +97,15 @@ fn content(version: usize) -> String {
     ]);
     if version >= 2 {
         rows.push(format!("UPDATE audit_head SET number = 2, sha256 = '{head}';"));
+    }
+    if version == 8 {
+        rows.push(format!("INSERT INTO lane_epochs (lane, epoch, begun) VALUES ('lane-1', '{EPOCH}', 4);"));
+    }
+    if version >= 9 {
+        rows.push(format!(
+            "INSERT INTO lane_epochs (lane, epoch, begun, head, head_sha256, records, last)
+                VALUES ('lane-1', '{EPOCH}', 4, 1, {sha256}, 1, 4);"
+        ));
     }
     rows.join("\n")
 }
@@ -101,6 +123,20 @@ fn holds_everything(store: &Store) {
     assert_eq!(store.audit_break().unwrap(), None);
     assert_eq!(store.audit_lines(9).unwrap().len(), 3);
     assert!(store.list_generations().unwrap().is_empty());
+    goes_on(store);
+}
+
+/// The queue that was stored by an earlier version goes on without an alarm.
+fn goes_on(store: &Store) {
+    let before = store.signed_records(("lane-1", EPOCH), 0, 9).unwrap().remove(0).sha256;
+    let record = admitted("lane-1", 2, &before);
+    let signed = SignedRecord::sign(&record, &SigningKey::from_bytes(&[9; 32])).unwrap();
+    let next = VerifiedRecord { signed, record };
+    assert_eq!(store.append(&[next], 9).unwrap().stored_through, Some(2));
+    let alarms = store.alarms(9).unwrap();
+    assert_eq!(alarms.len(), 1, "{alarms:?}");
+    assert_eq!(store.lanes().unwrap()[0].records, 2);
+    assert_eq!(store.passages_of_lane("lane-1", 9).unwrap().len(), 2);
 }
 
 #[test]
@@ -128,7 +164,11 @@ fn postgres_databases_of_every_version_are_brought_to_the_newest() {
         let database = cluster.last();
         let mut made =
             vec!["CREATE TABLE schema_version (one BIGINT PRIMARY KEY, version BIGINT NOT NULL);".to_owned()];
-        made.extend(POSTGRES[..version].iter().map(|step| (*step).to_owned()));
+        made.extend(POSTGRES[..version.min(8)].iter().map(|step| (*step).to_owned()));
+        if version >= 9 {
+            made.push(BODIES.to_owned());
+            made.extend(POSTGRES[8..version].iter().map(|step| (*step).to_owned()));
+        }
         made.push(content(version));
         made.push(format!("INSERT INTO schema_version VALUES (1, {version});"));
         cluster.run(&database, &made.join("\n")).unwrap();

@@ -28,7 +28,7 @@ const PICTURES: &str = "pictures";
 const MANIFEST: &str = "backup.json";
 /// Bytes that are hashed at once.
 const CHUNK: usize = 1 << 16;
-/// Passages whose pictures are copied at once.
+/// Passages that are settled, or whose pictures are copied, at once.
 const AT_ONCE: usize = 200;
 
 #[derive(Serialize, Deserialize)]
@@ -53,6 +53,8 @@ pub fn backup(settings: &CentralSettings, folder: &Path) -> anyhow::Result<()> {
     let dump = folder.join(DATABASE);
     let rows = store.dump(|| Ok(BufWriter::new(fs::File::create(&dump)?)))?;
     fs::File::open(&dump)?.sync_all()?;
+    // Which pictures the records name is known when they are settled.
+    while store.settle(AT_ONCE)? == AT_ONCE {}
     copy_pictures(&store, &pictures(settings)?, &folder.join(PICTURES))?;
     let manifest = Manifest {
         taken,

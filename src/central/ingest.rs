@@ -59,7 +59,7 @@ pub(super) fn ingest(
         return Err(IngestError::Refused(refused));
     }
     let epoch = good.first().map(|first| first.record.position.epoch.clone()).unwrap_or_default();
-    let done = store.append_held(&good, batch.held_from, now)?;
+    let done = store.append_held(good, batch.held_from, now)?;
     match (done.stored_through, done.conflict) {
         (Some(stored_through), _) => {
             Ok(Ingested { answer: BatchAnswer { epoch, stored_through }, new: done.new })

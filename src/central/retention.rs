@@ -1,22 +1,24 @@
 //! The job that deletes pictures when their time is over, by what they show and how the passage ended, and
-//! those that the logging profile does not keep.
+//! those that the logging profile does not keep; and erases the records of days that are long enough ago.
 //!
 //! First the pictures go, then the proof is written: after a crash between the two the next run does it
 //! again. Several processes may run the job at once; each deletion is noted by one of them.
 
 use super::logging::LoggingProfile;
 use super::serve::{Office, Shared};
+use super::statistics;
 use super::store::{Due, Millis, PictureKind, RecordKey, StoredPassage};
 use crate::passage::Ending;
 use serde::{Deserialize, Serialize};
+use std::num::NonZeroU16;
 
 /// Passages that are worked on at once.
 const AT_ONCE: usize = 100;
 /// A day.
 const DAY: Millis = 24 * 60 * 60 * 1000;
 
-/// For how many days pictures are kept, by the passage's ending. A referred case that nobody decided keeps
-/// its pictures.
+/// For how many days pictures are kept, by the passage's ending, and records. A referred case that nobody decided
+/// keeps its pictures and its record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct RetentionSettings {
@@ -30,6 +32,9 @@ pub struct RetentionSettings {
     pub portraits: KindDays,
     /// Other days for what the cameras took.
     pub frames: KindDays,
+    /// Of all records, by the day of their arrival; for ever when nothing is said. A record with pictures stays as
+    /// long as these.
+    pub records_days: Option<NonZeroU16>,
 }
 
 /// Days for one kind of pictures; what is not said is as for both.
@@ -53,6 +58,7 @@ impl Default for RetentionSettings {
             withdrawn_days: 2,
             portraits: none,
             frames: none,
+            records_days: None,
         }
     }
 }
@@ -73,8 +79,12 @@ impl RetentionSettings {
     }
 }
 
-/// Deletes what is due; gives of how many passages and kinds.
+/// Deletes what is due: pictures, and the records of days; gives of how many passages and kinds pictures, and how
+/// many days. Makes room for the days to come.
 pub(super) fn delete_due(shared: &Shared) -> anyhow::Result<usize> {
+    shared.store.lay_days(shared.now());
+    // What came just now is to be known as kept.
+    statistics::settle_all(shared)?;
     let mut deleted = 0;
     for kind in PictureKind::BOTH {
         for ending in [Ending::Admitted, Ending::Referred, Ending::Withdrawn] {
@@ -88,6 +98,13 @@ pub(super) fn delete_due(shared: &Shared) -> anyhow::Result<usize> {
             examine(shared, kind)?;
             let rule = format!("logging profile {}", super::store::storable_word(&shared.logging));
             deleted += delete_all(shared, kind, Due::NotLogged, &rule)?;
+        }
+    }
+    if let Some(days) = shared.retention.records_days {
+        let before = shared.now().saturating_sub(DAY.saturating_mul(days.get().into()));
+        while let Some(day) = shared.store.erase_day(before, shared.now())? {
+            tracing::info!(day = day.day, records = day.records, "records of a day erased");
+            deleted += 1;
         }
     }
     Ok(deleted)
@@ -130,8 +147,8 @@ fn delete_all(shared: &Shared, kind: PictureKind, due: Due, rule: &str) -> anyho
 }
 
 impl Office {
-    /// Deletes pictures whose time is over, as the running service does every hour; gives of how many
-    /// passages and kinds.
+    /// Deletes pictures and records whose time is over, as the running service does every hour; gives of how many
+    /// passages and kinds pictures, and how many days.
     ///
     /// # Errors
     /// When pictures or store cannot be written; what was deleted until then is noted.

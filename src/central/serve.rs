@@ -38,8 +38,8 @@ const LOOK_EVERY: Duration = Duration::from_secs(5);
 /// How often pictures are deleted whose time is over.
 const DELETE_EVERY: Duration = Duration::from_secs(60 * 60);
 
-/// How often statistics are brought up to date.
-const COUNT_EVERY: Duration = Duration::from_secs(10);
+/// How often history, retention and statistics hear of what came.
+const SETTLE_EVERY: Duration = Duration::from_secs(1);
 
 /// What all handlers share.
 pub(super) struct Shared {
@@ -208,8 +208,8 @@ impl Central {
         });
         let name = "pictures deleted whose time was over";
         running.tasks.spawn(again(Arc::clone(&watched), DELETE_EVERY, name, retention::delete_due));
-        let name = "records and decisions counted";
-        running.tasks.spawn(again(Arc::clone(&watched), COUNT_EVERY, name, statistics::count_all));
+        let name = "records and decisions settled";
+        running.tasks.spawn(again(Arc::clone(&watched), SETTLE_EVERY, name, statistics::settle_all));
         running.tasks.spawn(async move {
             watch_others(watched).await;
             Ok(())
@@ -222,6 +222,7 @@ impl Central {
 fn open(settings: &CentralSettings, console_secure: bool) -> anyhow::Result<Shared> {
     std::fs::create_dir_all(&settings.data).with_context(|| format!("making {}", settings.data.display()))?;
     let store = open_store(settings)?;
+    store.lay_days(jiff::Timestamp::now().as_millisecond());
     let keys = enrol::picture_keys(&settings.identity)?;
     Ok(Shared {
         store: Arc::new(store),

@@ -1,4 +1,4 @@
-//! Statistics as they leave the store: the job that counts, the table for a person, its CSV.
+//! Statistics as they leave the store: the table for a person, its CSV; and the job that settles what came.
 
 use super::enrol;
 use super::serve::{Office, Shared};
@@ -6,17 +6,17 @@ use super::store::{AuditEntry, Count, StatisticsQuery, StatisticsRow, Statistics
 use anyhow::ensure;
 use std::collections::BTreeSet;
 
-/// Records and decisions that are counted in one transaction.
+/// Records and decisions that are settled in one transaction.
 const AT_ONCE: usize = 200;
 
-/// Counts what is not counted yet; gives how many records and decisions.
-pub(super) fn count_all(shared: &Shared) -> anyhow::Result<usize> {
-    let mut counted = 0;
+/// Settles what is not settled yet, statistics and history among it; gives how many records and decisions.
+pub(super) fn settle_all(shared: &Shared) -> anyhow::Result<usize> {
+    let mut settled = 0;
     loop {
-        let found = shared.store.count_statistics(AT_ONCE)?;
-        counted += found;
+        let found = shared.store.settle(AT_ONCE)?;
+        settled += found;
         if found < AT_ONCE || *shared.stopping.borrow() {
-            return Ok(counted);
+            return Ok(settled);
         }
     }
 }
@@ -48,7 +48,7 @@ pub(super) fn statistics(
     query: &StatisticsQuery,
     by: &str,
 ) -> anyhow::Result<StatisticsTable> {
-    count_all(shared)?;
+    settle_all(shared)?;
     let table = shared.store.statistics(query)?;
     let dimensions: Vec<&str> = query.by.iter().map(|dimension| dimension.title()).collect();
     let only: Vec<String> =

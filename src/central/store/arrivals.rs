@@ -14,8 +14,10 @@ impl Store {
         after: u64,
         most: usize,
     ) -> Result<Vec<SignedRecord>, StoreError> {
-        let text = "SELECT canonical, sha256, signature FROM records
-             WHERE lane = $1 AND epoch = $2 AND sequence > $3 ORDER BY sequence LIMIT $4";
+        let text = "SELECT b.canonical, r.sha256, r.signature FROM records r
+             JOIN bodies b ON b.day = r.received / 86400000
+                AND b.lane = r.lane AND b.epoch = r.epoch AND b.sequence = r.sequence
+             WHERE r.lane = $1 AND r.epoch = $2 AND r.sequence > $3 ORDER BY r.sequence LIMIT $4";
         self.read(|sql| {
             let rows = sql.query(text, values![lane, epoch, after, most])?;
             rows.into_iter()

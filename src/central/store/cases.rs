@@ -3,8 +3,7 @@
 use super::records::{passage, stored};
 use super::sql::{Row, Sql, storable, unword, values, word};
 use super::{
-    AlarmKind, AuditEntry, InHand, Millis, RecordKey, Store, StoreError, StoredPassage, alarms, audit,
-    statistics,
+    AlarmKind, AuditEntry, InHand, Millis, RecordKey, Store, StoreError, StoredPassage, alarms, audit, settle,
 };
 use crate::check::CheckId;
 use serde::{Deserialize, Serialize};
@@ -197,7 +196,7 @@ impl Store {
                     let text = format!("{officer} against {checks}: {note}");
                     alarms::raise(sql, &key.lane, AlarmKind::Override, &subject, &text, at)?;
                 }
-                statistics::decision_to_count(sql, key)?;
+                settle::decision(sql, key, at)?;
             }
             let act = AuditEntry { actor: officer, act: "case.decide", subject: &subject, detail: &detail };
             made(sql, key, changed, act, at)

@@ -5,7 +5,7 @@
 //! primary key; at last `{"rows": n}`, without which a dump is not whole. The dump is the database as it
 //! was at one moment, while writes go on. Sessions are left out: none comes back to life.
 
-use super::sql::{Cell, Row, Sql, Value};
+use super::sql::{Cell, Row, Sql, Value, places, rows_of_places};
 use super::{Store, StoreError};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -125,11 +125,6 @@ fn quoted<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
     names.join(", ")
 }
 
-fn places(from: usize, count: usize) -> String {
-    let places: Vec<String> = (from..from + count).map(|place| format!("${place}")).collect();
-    places.join(", ")
-}
-
 fn dump_table(sql: &mut dyn Sql, name: &str, table: &Table, into: &mut dyn Write) -> Result<u64, StoreError> {
     let columns: Vec<String> = table.columns.iter().map(|(column, _)| column.clone()).collect();
     line(into, &Mark::Table { table: name.to_owned(), columns })?;
@@ -190,11 +185,9 @@ impl Filling<'_> {
         if self.waiting.is_empty() {
             return Ok(());
         }
-        let width = self.columns.len();
-        let row = |n: usize| format!("({})", places(1 + n * width, width));
-        let rows: Vec<String> = (0..self.waiting.len()).map(row).collect();
+        let rows = rows_of_places(self.columns.len(), self.waiting.len());
         let values: Vec<Value<'_>> = self.waiting.iter().flatten().map(Value::from).collect();
-        sql.execute(&format!("{} VALUES {}", self.into, rows.join(", ")), &values)?;
+        sql.execute(&format!("{} VALUES {rows}", self.into), &values)?;
         self.waiting.clear();
         Ok(())
     }

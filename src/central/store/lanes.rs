@@ -59,8 +59,8 @@ impl Store {
     /// All lanes.
     pub fn lanes(&self) -> Result<Vec<LaneOverview>, StoreError> {
         let text = "SELECT name, record_key, revoked,
-                (SELECT count(*) FROM records r WHERE r.lane = l.name),
-                (SELECT max(received) FROM records r WHERE r.lane = l.name),
+                (SELECT CAST(coalesce(sum(records), 0) AS BIGINT) FROM lane_epochs e WHERE e.lane = l.name),
+                (SELECT max(last) FROM lane_epochs e WHERE e.lane = l.name),
                 (SELECT count(*) FROM cases c WHERE c.lane = l.name AND c.decision IS NULL)
              FROM lanes l ORDER BY name";
         self.read(|sql| {

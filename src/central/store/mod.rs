@@ -13,20 +13,22 @@
 //!   processes may run on one PostgreSQL database, or on one of the distributed engines that speak its
 //!   protocol.
 //!
-//! Tables are not partitioned by day. That a record's key is taken once must hold over all days, and a
-//! partitioned table cannot promise it; the audit trail is one chain by number; and the engines that speak
-//! PostgreSQL's protocol do not partition by the same words, nor may every user of a database make tables
-//! each day. What grows and is asked by time has a key or an index that begins with it (`statistics` by its
-//! hour, kept pictures by age), so that a day is one range, which distributed engines split by themselves.
+//! Records lie by the day of their arrival (`bodies`), on PostgreSQL in partitions, one for each day, so that
+//! a day is erased at one stroke ([`days`]). That a record's key is taken once must hold over all days, which no
+//! partitioned table can promise: keys, hashes and signatures stand apart in `records`, and stay. Everything else that
+//! grows has a key or an index that begins with its time.
 
 mod alarms;
+mod append;
 mod arrivals;
 mod audit;
 mod cases;
 mod clocks;
 mod commands;
 mod contents;
+mod days;
 mod dump;
+mod gather;
 mod handling;
 mod history;
 mod lanes;
@@ -37,6 +39,7 @@ mod records;
 mod releases;
 mod reported;
 mod retention;
+mod settle;
 mod snapshots;
 mod sql;
 mod sqlite;
@@ -49,6 +52,7 @@ pub use audit::{AuditEntry, AuditLine, AuditSearch};
 pub use cases::{Case, CaseChange, Decided, Decision, DecisionReason, Judgement};
 pub use clocks::LaneClock;
 pub use commands::{CommandState, GivenCommand, LaneReport};
+pub use days::ErasedDay;
 pub use handling::{Handled, InHand, Queue};
 pub use lanes::{Lane, LaneOverview};
 pub use list_review::{ListChange, ListDiff};
@@ -118,6 +122,7 @@ pub enum StoreError {
 /// What central keeps. See the head of the module.
 pub struct Store {
     engine: Box<dyn Engine>,
+    gather: gather::Gather<append::Batch, Appended>,
 }
 
 impl Store {
@@ -126,7 +131,7 @@ impl Store {
     /// # Errors
     /// When the file cannot be opened or was written by newer software.
     pub fn sqlite(path: &Path) -> Result<Store, StoreError> {
-        Ok(Store { engine: Box::new(sqlite::Sqlite::open(path)?) })
+        Ok(Store { engine: Box::new(sqlite::Sqlite::open(path)?), gather: Default::default() })
     }
 
     /// Connects to a PostgreSQL database and brings it to the newest version. Not to be called from an
@@ -135,7 +140,7 @@ impl Store {
     /// # Errors
     /// When the settings are wrong, the database cannot be reached or was written by newer software.
     pub fn postgres(settings: &PostgresSettings) -> Result<Store, StoreError> {
-        Ok(Store { engine: Box::new(postgres::Postgres::open(settings)?) })
+        Ok(Store { engine: Box::new(postgres::Postgres::open(settings)?), gather: Default::default() })
     }
 
     /// Version of the schema; the same numbers in every engine.

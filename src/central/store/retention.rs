@@ -2,10 +2,10 @@
 //! without the pictures, whose names they hold.
 
 use super::records::stored;
-use super::sql::{Sql, values, word};
+use super::sql::{Sql, Value, values, word};
 use super::{AuditEntry, Millis, RecordKey, Store, StoreError, StoredPassage, audit};
 use crate::passage::Ending;
-use crate::record::{PassageRecord, PictureRef};
+use crate::record::PictureRef;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -59,23 +59,24 @@ pub enum Due {
     NotLogged,
 }
 
-/// Notes which kinds of pictures a new record has. In the transaction that stores it.
-pub(super) fn keep(
-    sql: &mut dyn Sql,
-    key: &RecordKey,
-    record: &PassageRecord,
-    now: Millis,
-) -> Result<(), StoreError> {
-    for kind in PictureKind::BOTH {
-        if record.pictures.iter().any(|picture| kind.holds(picture)) {
-            sql.execute(
-                "INSERT INTO kept_kinds (lane, epoch, sequence, kind, ending, received)
-                 VALUES ($1, $2, $3, $4, $5, $6)",
-                values![&key.lane, &key.epoch, key.sequence, &word(&kind)?, &word(&record.ending)?, now],
-            )?;
+/// Notes which kinds of pictures new passages have.
+pub(super) fn keep(sql: &mut dyn Sql, passages: &[&StoredPassage]) -> Result<(), StoreError> {
+    let mut kinds = Vec::new();
+    for StoredPassage { record, .. } in passages {
+        for kind in PictureKind::BOTH {
+            let has = record.pictures.iter().any(|picture| kind.holds(picture));
+            kinds.push(if has { Some((word(&kind)?, word(&record.ending)?)) } else { None });
         }
     }
-    Ok(())
+    let places = passages.iter().flat_map(|passage| [passage, passage]);
+    let rows = places.zip(&kinds).filter_map(|(StoredPassage { key, received, .. }, kind)| {
+        let (kind, ending) = kind.as_ref()?;
+        let [lane, epoch, kind, ending] = [&key.lane, &key.epoch, kind, ending].map(Value::from);
+        Some([lane, epoch, key.sequence.into(), kind, ending, (*received).into()])
+    });
+    let rows: Vec<_> = rows.collect();
+    let into = "kept_kinds (lane, epoch, sequence, kind, ending, received)";
+    sql.insert(into, &rows, "ON CONFLICT DO NOTHING")
 }
 
 /// Where kept pictures stand beside the records of [`stored`].

@@ -131,6 +131,15 @@ pub(super) trait Sql {
     fn shape(&self) -> &'static str;
     /// From here to the end of the transaction reads see one state. To be the first of its transaction.
     fn freeze(&mut self) -> Result<(), StoreError>;
+    /// Makes room for the records of a day, where the database keeps days apart.
+    fn lay_day(&mut self, _day: i64) -> Result<(), StoreError> {
+        Ok(())
+    }
+    /// Takes the records of a day away at one stroke, where the database keeps days apart and has this one;
+    /// what is left of the day is to be deleted row by row.
+    fn drop_day(&mut self, _day: i64) -> Result<(), StoreError> {
+        Ok(())
+    }
     /// The version of the schema.
     fn version(&mut self) -> Result<u64, StoreError>;
 }
@@ -141,11 +150,40 @@ impl dyn Sql + '_ {
         Ok(self.query(sql, values)?.into_iter().next())
     }
 
+    /// Inserts rows, several by each statement: `INSERT INTO {into} VALUES (…), (…) {end}`.
+    pub(super) fn insert<const N: usize>(
+        &mut self,
+        into: &str,
+        rows: &[[Value<'_>; N]],
+        end: &str,
+    ) -> Result<(), StoreError> {
+        for some in rows.chunks(ROWS_AT_ONCE) {
+            let places = rows_of_places(N, some.len());
+            self.execute(&format!("INSERT INTO {into} VALUES {places} {end}"), some.concat().as_slice())?;
+        }
+        Ok(())
+    }
+
     /// The one number that a statement always gives.
     pub(super) fn counted(&mut self, sql: &str, values: &[Value<'_>]) -> Result<u64, StoreError> {
         let row = self.first(sql, values)?;
         row.ok_or_else(|| StoreError::Damaged("a count has no row".to_owned()))?.count()
     }
+}
+
+/// Rows that one statement inserts: few enough that a statement of each length is kept prepared.
+const ROWS_AT_ONCE: usize = 16;
+
+/// The places of `rows` rows of `columns` values each: `($1, $2), ($3, $4)`.
+pub(super) fn rows_of_places(columns: usize, rows: usize) -> String {
+    let row = |n: usize| format!("({})", places(1 + n * columns, columns));
+    (0..rows).map(row).collect::<Vec<_>>().join(", ")
+}
+
+/// So many places from one on: `$3, $4`.
+pub(super) fn places(from: usize, count: usize) -> String {
+    let places: Vec<String> = (from..from + count).map(|place| format!("${place}")).collect();
+    places.join(", ")
 }
 
 /// What is done inside one transaction. It may be run again from the start when the database asks for
@@ -157,6 +195,10 @@ pub(super) type Act<'a> = dyn FnMut(&mut dyn Sql) -> Result<(), StoreError> + 'a
 pub(super) trait Engine: Send + Sync {
     fn write(&self, act: &mut Act<'_>) -> Result<(), StoreError>;
     fn read(&self, act: &mut Act<'_>) -> Result<(), StoreError>;
+    /// How many transactions gain by being written at the same time.
+    fn abreast(&self) -> usize {
+        1
+    }
     /// Tells other processes on the same database that something changed. A hint: it may be lost.
     fn tell_others(&self) {}
     /// From now on calls `heard` when another process told of a change.

@@ -5,7 +5,7 @@ use crate::central::store::StoreError;
 use crate::central::store::sql::{Engine, Sql, values};
 
 /// Each step raises the version by one.
-const STEPS: [&str; 8] = [
+const STEPS: [&str; 9] = [
     include_str!("001-first.sql"),
     include_str!("002-audit-head.sql"),
     include_str!("003-lists.sql"),
@@ -14,7 +14,16 @@ const STEPS: [&str; 8] = [
     include_str!("006-statistics.sql"),
     include_str!("007-console.sql"),
     include_str!("008-ingest.sql"),
+    include_str!("009-days.sql"),
 ];
+
+/// The step before which [`lay_bodies`] is done.
+const DAYS: i64 = 9;
+/// The table of the records themselves, by the day of their arrival.
+const BODIES: &str = "CREATE TABLE bodies (day BIGINT NOT NULL, lane TEXT NOT NULL, epoch TEXT NOT NULL,
+    sequence BIGINT NOT NULL, canonical TEXT NOT NULL, PRIMARY KEY (day, lane, epoch, sequence))";
+/// The partition of days that have none of their own.
+const OTHER_DAYS: &str = "CREATE TABLE bodies_other PARTITION OF bodies DEFAULT";
 
 /// Where the version stands.
 const VERSION_TABLE: &str =
@@ -38,12 +47,26 @@ pub(super) fn migrate(engine: &dyn Engine) -> Result<(), StoreError> {
             if found >= number {
                 return Ok(());
             }
+            if number == DAYS {
+                lay_bodies(sql)?;
+            }
             sql.batch(step)?;
             sql.execute("UPDATE schema_version SET version = $1 WHERE one = 1", values![number])?;
             Ok(())
         })?;
     }
     Ok(())
+}
+
+/// Makes the table of the records in partitions by day; in one piece where the database speaks PostgreSQL's
+/// protocol and yet has no such partitions.
+fn lay_bodies(sql: &mut dyn Sql) -> Result<(), StoreError> {
+    sql.batch("SAVEPOINT days")?;
+    let parted = sql.batch(&format!("{BODIES} PARTITION BY RANGE (day); {OTHER_DAYS}"));
+    let Err(error) = parted else { return sql.batch("RELEASE SAVEPOINT days") };
+    tracing::info!(%error, "this database does not part tables by day: records are kept in one");
+    sql.batch("ROLLBACK TO SAVEPOINT days")?;
+    sql.batch(BODIES)
 }
 
 fn version(sql: &mut dyn Sql) -> Result<i64, StoreError> {

@@ -32,6 +32,9 @@ pub use settings::PostgresSettings;
 const CONNECTIONS_MOST: usize = 16;
 /// How long a call waits for a connection.
 const CONNECTION_WAIT: Duration = Duration::from_secs(5);
+/// Transactions with records of many lanes that are written at the same time: while one waits for its sync, the
+/// next is made.
+const WRITTEN_ABREAST: usize = 2;
 /// How often a transaction is run at most.
 const TRIES_MOST: u32 = 8;
 /// Longest wait before the second try, milliseconds; doubled for each further one.
@@ -131,6 +134,10 @@ impl Engine for Postgres {
 
     fn read(&self, act: &mut Act<'_>) -> Result<(), StoreError> {
         self.write(act)
+    }
+
+    fn abreast(&self) -> usize {
+        WRITTEN_ABREAST
     }
 
     fn tell_others(&self) {
@@ -262,6 +269,8 @@ impl Sql for Statements<'_, '_> {
          FROM information_schema.columns c JOIN information_schema.tables b
             ON b.table_schema = c.table_schema AND b.table_name = c.table_name
          WHERE c.table_schema = current_schema() AND b.table_type = 'BASE TABLE'
+            AND c.table_name NOT IN (SELECT k.relname FROM pg_catalog.pg_inherits i
+                JOIN pg_catalog.pg_class k ON k.oid = i.inhrelid)
          ORDER BY c.table_name, c.ordinal_position"
     }
 
@@ -269,8 +278,33 @@ impl Sql for Statements<'_, '_> {
         self.batch("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
     }
 
+    fn lay_day(&mut self, day: i64) -> Result<(), StoreError> {
+        let parted = "SELECT count(*) FROM pg_catalog.pg_class WHERE relname = 'bodies' AND relkind = 'p'";
+        if (self as &mut dyn Sql).counted(parted, &[])? == 0 || self.has_day(day)? {
+            return Ok(());
+        }
+        let next = day.saturating_add(1);
+        self.batch(&format!(
+            "CREATE TABLE bodies_{day} PARTITION OF bodies FOR VALUES FROM ({day}) TO ({next})"
+        ))
+    }
+
+    fn drop_day(&mut self, day: i64) -> Result<(), StoreError> {
+        if self.has_day(day)? { self.batch(&format!("DROP TABLE bodies_{day}")) } else { Ok(()) }
+    }
+
     fn version(&mut self) -> Result<u64, StoreError> {
         (self as &mut dyn Sql).counted("SELECT version FROM schema_version WHERE one = 1", &[])
+    }
+}
+
+impl Statements<'_, '_> {
+    /// Whether a day's records have a partition of their own.
+    fn has_day(&mut self, day: i64) -> Result<bool, StoreError> {
+        let name = format!("bodies_{day}");
+        let text = "SELECT count(*) FROM pg_catalog.pg_inherits i
+             JOIN pg_catalog.pg_class c ON c.oid = i.inhrelid WHERE c.relname::text = $1";
+        Ok((self as &mut dyn Sql).counted(text, &[Value::Text(&name)])? > 0)
     }
 }
 

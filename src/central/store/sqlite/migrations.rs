@@ -4,7 +4,7 @@ use crate::central::store::StoreError;
 use rusqlite::Connection;
 
 /// Each step raises `user_version` by one.
-const STEPS: [&str; 8] = [
+const STEPS: [&str; 9] = [
     include_str!("001-first.sql"),
     include_str!("002-audit-head.sql"),
     include_str!("003-lists.sql"),
@@ -13,6 +13,7 @@ const STEPS: [&str; 8] = [
     include_str!("006-statistics.sql"),
     include_str!("007-console.sql"),
     include_str!("008-ingest.sql"),
+    include_str!("009-days.sql"),
 ];
 
 /// Brings the database to the newest version; refuses one that is newer than this software.

@@ -16,7 +16,12 @@ use std::time::Duration;
 /// How long a call waits for another process on the same file.
 const BUSY: Duration = Duration::from_secs(5);
 /// Statements that are kept prepared on each connection.
-const PREPARED_MOST: usize = 128;
+const PREPARED_MOST: usize = 256;
+/// Pages of the write-ahead log after which a commit brings them into the database file, 32 MiB: at fewer, the
+/// same pages are written again and again.
+const LOG_PAGES: u32 = 8_192;
+/// Memory for pages on each connection, KiB.
+const CACHE_KIB: i32 = 32 << 10;
 
 /// The embedded engine.
 pub(super) struct Sqlite {
@@ -32,12 +37,15 @@ impl Sqlite {
         writer.pragma_update(None, "journal_mode", "WAL")?;
         writer.pragma_update(None, "synchronous", "FULL")?;
         writer.pragma_update(None, "foreign_keys", true)?;
+        writer.pragma_update(None, "wal_autocheckpoint", LOG_PAGES)?;
         migrations::migrate(&mut writer)?;
         let reader = Connection::open(path)?;
         reader.busy_timeout(BUSY)?;
         reader.pragma_update(None, "query_only", true)?;
         for connection in [&writer, &reader] {
             connection.set_prepared_statement_cache_capacity(PREPARED_MOST);
+            // Negative: KiB, not pages.
+            connection.pragma_update(None, "cache_size", -CACHE_KIB)?;
         }
         Ok(Sqlite { writer: Group::new(writer), reader: Mutex::new(reader) })
     }

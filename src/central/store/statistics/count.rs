@@ -1,18 +1,13 @@
-//! Counting: each record once, each decision once, whoever runs the job and however often.
-//!
-//! What is not counted yet has a row in `uncounted`, written in the transaction of the record or decision.
-//! The job takes the row away in the transaction in which it counts: of two jobs one finds it.
+//! Counting: what [`super::super::settle`] finds is counted in the transaction that takes it from what is to be
+//! settled, so each record once and each decision once.
 
-use super::super::records::{passage, stored};
 use super::super::sql::{Sql, Value, values};
-use super::super::{Millis, RecordKey, Store, StoreError, StoredPassage};
+use super::super::{Millis, Store, StoreError, StoredPassage};
 use super::measure::{self, Measure};
 use std::collections::BTreeMap;
 
 /// An hour, milliseconds.
 pub(super) const HOUR: Millis = 60 * 60 * 1000;
-/// Rows that are written by one statement.
-const ROWS_AT_ONCE: usize = 100;
 /// The port of a lane of which none is known, and state and kind of a document that was not read.
 const UNKNOWN: &str = "-";
 /// Letters of a document's code and of an issuing state at most.
@@ -24,58 +19,35 @@ type Place = (Millis, String, String, String, String);
 /// What is added, by cell and measure.
 type Sums = BTreeMap<(Place, String), u64>;
 
-/// To be counted later: a new record. In the transaction that stores it.
-pub(in super::super) fn record_to_count(sql: &mut dyn Sql, key: &RecordKey) -> Result<(), StoreError> {
-    to_count(sql, key, "record")
+/// What is to be counted of a passage.
+pub(in super::super) enum Counted<'p> {
+    /// Its record; with the record before it in its chain, where there is one.
+    Record(&'p StoredPassage, Option<&'p StoredPassage>),
+    /// The decision on its case.
+    Decision(&'p StoredPassage),
 }
 
-/// To be counted later: the decision on a case. In the transaction that stores it.
-pub(in super::super) fn decision_to_count(sql: &mut dyn Sql, key: &RecordKey) -> Result<(), StoreError> {
-    to_count(sql, key, "decision")
-}
-
-fn to_count(sql: &mut dyn Sql, key: &RecordKey, what: &str) -> Result<(), StoreError> {
-    let text = "INSERT INTO uncounted (lane, epoch, sequence, what) VALUES ($1, $2, $3, $4)
-         ON CONFLICT DO NOTHING";
-    sql.execute(text, values![&key.lane, &key.epoch, key.sequence, what])?;
-    Ok(())
+/// Counts, in the transaction that notes that it was counted.
+pub(in super::super) fn count(sql: &mut dyn Sql, what: &[Counted<'_>]) -> Result<(), StoreError> {
+    let (ports, mut sums) = (ports(sql)?, Sums::new());
+    for counted in what {
+        let (passage, counts) = match counted {
+            Counted::Record(passage, before) => {
+                // An admitted traveller who did not get through is referred after all: a second outcome of the
+                // same passage.
+                let again = before.is_some_and(|before| before.record.passage == passage.record.passage);
+                (passage, measure::of_record(&passage.record, again)?)
+            }
+            Counted::Decision(passage) => {
+                (passage, passage.case.as_ref().map_or(Ok(Vec::new()), measure::of_decision)?)
+            }
+        };
+        add(&mut sums, &place(passage, &ports), counts)?;
+    }
+    write(sql, &sums)
 }
 
 impl Store {
-    /// Counts what is not counted yet, at most so many records and decisions; gives how many it found. To be
-    /// called again while it finds as many as it may.
-    ///
-    /// # Errors
-    /// When the database fails; then nothing of this call was counted.
-    pub fn count_statistics(&self, most: usize) -> Result<usize, StoreError> {
-        self.write(|sql| {
-            let text = "SELECT lane, epoch, sequence, what FROM uncounted
-                 ORDER BY lane, epoch, sequence, what LIMIT $1";
-            let waiting = sql.query(text, values![most])?;
-            let (found, ports) = (waiting.len(), ports(sql)?);
-            let (mut sums, mut before) = (Sums::new(), None);
-            for mut row in waiting {
-                let key = RecordKey { lane: row.text()?, epoch: row.text()?, sequence: row.count()? };
-                let what = row.text()?;
-                let text = "DELETE FROM uncounted
-                     WHERE lane = $1 AND epoch = $2 AND sequence = $3 AND what = $4";
-                if sql.execute(text, values![&key.lane, &key.epoch, key.sequence, &what])? == 0 {
-                    continue;
-                }
-                let Some(this) = passage(sql, &key)? else { continue };
-                let counts = if what == "decision" {
-                    this.case.as_ref().map_or(Ok(Vec::new()), measure::of_decision)?
-                } else {
-                    measure::of_record(&this.record, is_again(sql, &this, before.as_ref())?)?
-                };
-                add(&mut sums, &place(&this, &ports), counts)?;
-                before = Some(this);
-            }
-            write(sql, &sums)?;
-            Ok(found)
-        })
-    }
-
     /// Says at which port a lane stands; what is counted from now on is counted there. Gives whether there
     /// is such a lane.
     ///
@@ -99,25 +71,6 @@ impl Store {
 fn ports(sql: &mut dyn Sql) -> Result<BTreeMap<String, String>, StoreError> {
     let rows = sql.query("SELECT name, port FROM lanes WHERE port IS NOT NULL", values![])?;
     rows.into_iter().map(|mut row| Ok((row.text()?, row.text()?))).collect()
-}
-
-/// Whether the record is the second outcome of the passage of the record before it in its chain: an
-/// admitted traveller who did not get through is referred after all.
-fn is_again(
-    sql: &mut dyn Sql,
-    this: &StoredPassage,
-    before: Option<&StoredPassage>,
-) -> Result<bool, StoreError> {
-    let Some(sequence) = this.key.sequence.checked_sub(1).filter(|sequence| *sequence > 0) else {
-        return Ok(false);
-    };
-    let key = RecordKey { sequence, ..this.key.clone() };
-    if let Some(before) = before.filter(|before| before.key == key) {
-        return Ok(before.record.passage == this.record.passage);
-    }
-    let at = values![&key.lane, &key.epoch, key.sequence];
-    let found = stored(sql, "WHERE r.lane = $1 AND r.epoch = $2 AND r.sequence = $3", at)?.pop();
-    Ok(found.is_some_and(|found| found.record.passage == this.record.passage))
 }
 
 /// The cell of a passage. Its hour is that of its begin by the lane's clock, unless that is ahead of ours.
@@ -159,7 +112,12 @@ fn write(sql: &mut dyn Sql, sums: &Sums) -> Result<(), StoreError> {
         })
         .collect();
     let into = "statistics (hour, lane, port, document, state, measure, count)";
-    upsert(sql, into, "hour, lane, port, document, state, measure", "statistics", &rows)?;
+    let key = "hour, lane, port, document, state, measure";
+    sql.insert(
+        into,
+        &rows,
+        &format!("ON CONFLICT ({key}) DO UPDATE SET count = statistics.count + excluded.count"),
+    )?;
 
     let mut totals: BTreeMap<(&str, &str), u64> = BTreeMap::new();
     for (((_, lane, ..), measure), count) in sums {
@@ -170,27 +128,6 @@ fn write(sql: &mut dyn Sql, sums: &Sums) -> Result<(), StoreError> {
         .iter()
         .map(|((lane, measure), count)| [(*lane).into(), (*measure).into(), (*count).into()])
         .collect();
-    upsert(sql, "lane_totals (lane, measure, count)", "lane, measure", "lane_totals", &rows)
-}
-
-fn upsert<const N: usize>(
-    sql: &mut dyn Sql,
-    into: &str,
-    key: &str,
-    table: &str,
-    rows: &[[Value<'_>; N]],
-) -> Result<(), StoreError> {
-    for some in rows.chunks(ROWS_AT_ONCE) {
-        let row = |n: usize| {
-            let of: Vec<String> = (1..=N).map(|column| format!("${}", n * N + column)).collect();
-            format!("({})", of.join(", "))
-        };
-        let places: Vec<String> = (0..some.len()).map(row).collect();
-        let text = format!(
-            "INSERT INTO {into} VALUES {} ON CONFLICT ({key}) DO UPDATE SET count = {table}.count + excluded.count",
-            places.join(", ")
-        );
-        sql.execute(&text, some.concat().as_slice())?;
-    }
-    Ok(())
+    let end = "ON CONFLICT (lane, measure) DO UPDATE SET count = lane_totals.count + excluded.count";
+    sql.insert("lane_totals (lane, measure, count)", &rows, end)
 }

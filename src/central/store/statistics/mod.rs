@@ -2,7 +2,7 @@
 //!
 //! A cell is an hour (UTC), a lane at its port, a kind of document and an issuing state. In it are counted
 //! the passages, the stages of the funnel ([`Stage`]), endings, reasons, durations of the steps in classes
-//! of at most 9 %, and officers' decisions. Counting ([`Store::count_statistics`]) follows the records by
+//! of at most 9 %, and officers' decisions. Counting ([`Store::settle`]) follows the records by
 //! a job; the cells stay when pictures are deleted, and asking them reads no record.
 //!
 //! A table ([`Store::statistics`]) shows no count from 1 to [`SMALL`] − 1 and nothing that gives one away
@@ -16,7 +16,7 @@ mod suppress;
 pub use measure::Stage;
 pub use suppress::SMALL;
 
-pub(super) use count::{decision_to_count, record_to_count};
+pub(super) use count::{Counted, count};
 
 use super::sql::{unword, values};
 use super::{Decision, Millis, Store, StoreError};

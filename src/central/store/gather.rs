@@ -1,0 +1,256 @@
+//! Batches of records that come at the same time are stored together: by one transaction, one sync of the disk, and
+//! statements for many rows.
+//!
+//! Whoever comes while fewer than [`super::sql::Engine::abreast`] transactions are written leads the next: takes
+//! what waits, one batch of each lane, and stores all of it; the others sleep until theirs is done. A leader after
+//! a crowd waits a moment for the crowd to come again, never longer than a part of what the last transaction took; a
+//! lone caller waits for nothing.
+//!
+//! When storing together fails, each batch is stored by itself, so that none fails for another's sake.
+
+use super::StoreError;
+use std::collections::{BTreeMap, BTreeSet};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+/// Records that are stored together at most; the leader's own batch is taken whatever its size.
+const RECORDS_MOST: usize = 256;
+/// Part of the last transaction's time that a leader waits for a crowd: a quarter.
+const PATIENCE: u32 = 4;
+/// What a leader waits for a crowd at most.
+const PATIENCE_MOST: Duration = Duration::from_millis(2);
+
+/// Records of one lane.
+pub(super) trait OfLane {
+    /// The lane's name.
+    fn lane(&self) -> &str;
+    /// How many records.
+    fn records(&self) -> usize;
+}
+
+struct State<B, T> {
+    waiting: Vec<(u64, B)>,
+    done: BTreeMap<u64, Result<T, StoreError>>,
+    next: u64,
+    leaders: usize,
+    /// Batches of the last transaction, and what it took.
+    last: (usize, Duration),
+}
+
+/// See the head of the module. Of batches `B`; storing one gives a `T`.
+pub(super) struct Gather<B, T> {
+    state: Mutex<State<B, T>>,
+    came: Condvar,
+    done: Condvar,
+}
+
+impl<B, T> Default for Gather<B, T> {
+    fn default() -> Self {
+        let state = State {
+            waiting: Vec::new(),
+            done: BTreeMap::new(),
+            next: 0,
+            leaders: 0,
+            last: (0, Duration::ZERO),
+        };
+        Gather { state: Mutex::new(state), came: Condvar::new(), done: Condvar::new() }
+    }
+}
+
+impl<B: OfLane, T> Gather<B, T> {
+    /// Stores a batch, with others that come at the same time. `store` gives one result for each batch that it is
+    /// given, or fails for all.
+    pub(super) fn append(
+        &self,
+        batch: B,
+        abreast: usize,
+        store: impl Fn(&[&B]) -> Result<Vec<T>, StoreError>,
+    ) -> Result<T, StoreError> {
+        let mut state = self.lock();
+        let mine = state.next;
+        state.next = state.next.wrapping_add(1);
+        state.waiting.push((mine, batch));
+        self.came.notify_one();
+        loop {
+            if let Some(outcome) = state.done.remove(&mine) {
+                return outcome;
+            }
+            if state.leaders < abreast.max(1)
+                && let Some(place) = state.waiting.iter().position(|(number, _)| *number == mine)
+            {
+                let (_, own) = state.waiting.remove(place);
+                return self.lead(state, own, store);
+            }
+            state = self.done.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    /// Stores the leader's own batch and what waits beside it.
+    fn lead(
+        &self,
+        mut state: MutexGuard<'_, State<B, T>>,
+        own: B,
+        store: impl Fn(&[&B]) -> Result<Vec<T>, StoreError>,
+    ) -> Result<T, StoreError> {
+        state.leaders += 1;
+        let mut state = self.await_crowd(state);
+        let taken = take(&mut state.waiting, &own);
+        drop(state);
+
+        let began = Instant::now();
+        let batches: Vec<&B> = [&own].into_iter().chain(taken.iter().map(|(_, batch)| batch)).collect();
+        // After a panic nothing was stored, and nobody is left waiting.
+        let outcomes = catch_unwind(AssertUnwindSafe(|| store_all(&batches, &store)));
+        let mut outcomes = outcomes.unwrap_or_default().into_iter();
+        let mut outcome = || {
+            let broke_off = || Err(StoreError::Commit("storing broke off".to_owned()));
+            outcomes.next().unwrap_or_else(broke_off)
+        };
+        // The leader's own is the first.
+        let own = outcome();
+        let mut state = self.lock();
+        state.leaders -= 1;
+        state.last = (batches.len(), began.elapsed());
+        for (number, _) in &taken {
+            state.done.insert(*number, outcome());
+        }
+        drop(state);
+        self.done.notify_all();
+        own
+    }
+
+    /// No thread panics while it holds the lock.
+    fn lock(&self) -> MutexGuard<'_, State<B, T>> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits until as many are here as were stored together last, or patience is at its end.
+    fn await_crowd<'s>(&'s self, mut state: MutexGuard<'s, State<B, T>>) -> MutexGuard<'s, State<B, T>> {
+        let (crowd, took) = state.last;
+        let until = Instant::now() + (took / PATIENCE).min(PATIENCE_MOST);
+        while state.waiting.len().saturating_add(1) < crowd {
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                break;
+            }
+            state = self.came.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
+        }
+        state
+    }
+}
+
+/// Takes what came first, one batch of each other lane than the leader's.
+fn take<B: OfLane>(waiting: &mut Vec<(u64, B)>, own: &B) -> Vec<(u64, B)> {
+    let (mut lanes, mut records) = (BTreeSet::from([own.lane().to_owned()]), own.records());
+    let (taken, left) = std::mem::take(waiting).into_iter().partition(|(_, batch)| {
+        records = records.saturating_add(batch.records());
+        records <= RECORDS_MOST && lanes.insert(batch.lane().to_owned())
+    });
+    *waiting = left;
+    taken
+}
+
+fn store_all<B, T>(
+    batches: &[&B],
+    store: &impl Fn(&[&B]) -> Result<Vec<T>, StoreError>,
+) -> Vec<Result<T, StoreError>> {
+    match store(batches) {
+        Ok(done) => done.into_iter().map(Ok).collect(),
+        Err(error) if batches.len() < 2 => vec![Err(error)],
+        // To try again what may be stored is for those to decide who know that it was not acknowledged.
+        Err(StoreError::Uncertain(why)) => {
+            batches.iter().map(|_| Err(StoreError::Uncertain(why.clone()))).collect()
+        }
+        Err(error) => {
+            tracing::debug!(%error, "records could not be stored together: each batch by itself");
+            let alone = |batch: &&B| {
+                store(&[batch]).and_then(|mut done| {
+                    done.pop().ok_or_else(|| StoreError::Damaged("a batch without a result".to_owned()))
+                })
+            };
+            batches.iter().map(alone).collect()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use std::sync::Barrier;
+
+    impl OfLane for (String, u64) {
+        fn lane(&self) -> &str {
+            &self.0
+        }
+
+        fn records(&self) -> usize {
+            1
+        }
+    }
+
+    /// Stores unless there is a bad lane among them, and panics at a worse one.
+    fn store(batches: &[&(String, u64)]) -> Result<Vec<u64>, StoreError> {
+        assert!(batches.iter().all(|batch| batch.lane() != "worse"), "test");
+        if batches.iter().any(|batch| batch.lane() == "bad") {
+            return Err(StoreError::Damaged("test".to_owned()));
+        }
+        let lanes: BTreeSet<&str> = batches.iter().map(|batch| batch.lane()).collect();
+        assert_eq!(lanes.len(), batches.len(), "one batch of each lane");
+        Ok(batches.iter().map(|batch| batch.1).collect())
+    }
+
+    #[test]
+    fn each_caller_gets_its_own_outcome_and_none_fails_for_another() {
+        for abreast in [1, 3] {
+            let (gather, start) = (Gather::default(), Barrier::new(12));
+            std::thread::scope(|scope| {
+                for caller in 0..12_u64 {
+                    let (gather, start) = (&gather, &start);
+                    scope.spawn(move || {
+                        start.wait();
+                        for number in 1..60 {
+                            let lane = match caller {
+                                0 => "bad".to_owned(),
+                                // Two callers of one lane.
+                                1 | 2 => "lane-1".to_owned(),
+                                _ => format!("lane-{caller}"),
+                            };
+                            let done = gather.append((lane.clone(), number), abreast, store);
+                            match done {
+                                Ok(done) => assert_eq!(done, number),
+                                Err(StoreError::Damaged(_)) => assert_eq!(lane, "bad"),
+                                Err(error) => panic!("{error}"),
+                            }
+                        }
+                    });
+                }
+            });
+            let state = gather.lock();
+            assert!(state.waiting.is_empty() && state.done.is_empty() && state.leaders == 0);
+        }
+    }
+
+    #[test]
+    fn a_leader_that_panics_leaves_nobody_waiting() {
+        let (gather, start) = (Gather::default(), Barrier::new(6));
+        std::thread::scope(|scope| {
+            for caller in 0..6 {
+                let (gather, start) = (&gather, &start);
+                scope.spawn(move || {
+                    start.wait();
+                    for number in 1..20 {
+                        let lane = if caller == 0 { "worse".to_owned() } else { format!("lane-{caller}") };
+                        // Whoever is stored together with the worse one hears that it broke off.
+                        match gather.append((lane.clone(), number), 1, store) {
+                            Ok(done) => assert!(done == number && lane != "worse"),
+                            Err(error) => assert!(matches!(error, StoreError::Commit(_)), "{error}"),
+                        }
+                    }
+                });
+            }
+        });
+        assert_eq!(gather.append(("lane-1".to_owned(), 7), 1, store).unwrap(), 7);
+    }
+}

@@ -1,0 +1,105 @@
+//! What follows a record after it was stored, some seconds later: its document is noted in the history, its pictures
+//! among what is kept, its outcome in the statistics; and the decision on its case in the statistics, too. Each
+//! once, whoever runs the job and however often.
+//!
+//! What is not settled has a row in `unsettled`, written in the transaction of the record or decision. The job
+//! takes rows away, oldest first, in the transaction in which it settles them: of two jobs one finds a row.
+
+use super::records::stored;
+use super::sql::{Sql, values};
+use super::statistics::{Counted, count};
+use super::{Millis, RecordKey, Store, StoreError, StoredPassage, history, retention};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Of a row about a new record.
+pub(super) const RECORD: &str = "record";
+/// Of a row about a decision.
+const DECISION: &str = "decision";
+
+/// Place of a record: lane, epoch, sequence.
+type Place = (String, String, u64);
+
+/// To be settled: the decision on a case. In the transaction that stores it.
+pub(super) fn decision(sql: &mut dyn Sql, key: &RecordKey, now: Millis) -> Result<(), StoreError> {
+    let text = "INSERT INTO unsettled (at, lane, epoch, sequence, what) VALUES ($1, $2, $3, $4, $5)
+         ON CONFLICT DO NOTHING";
+    sql.execute(text, values![now, &key.lane, &key.epoch, key.sequence, DECISION])?;
+    Ok(())
+}
+
+impl Store {
+    /// Settles what is not settled yet, at most so many records and decisions; gives how many it found. To be
+    /// called again while it finds as many as it may.
+    ///
+    /// # Errors
+    /// When the database fails; then nothing of this call was settled.
+    pub fn settle(&self, most: usize) -> Result<usize, StoreError> {
+        let some = "SELECT count(*) FROM (SELECT 1 FROM unsettled LIMIT 1) s";
+        // Most often there is nothing: no write transaction is begun then.
+        if self.read(|sql| sql.counted(some, values![]))? == 0 {
+            return Ok(0);
+        }
+        self.write(|sql| {
+            let text = "DELETE FROM unsettled WHERE (at, lane, epoch, sequence, what) IN
+                 (SELECT at, lane, epoch, sequence, what FROM unsettled
+                    ORDER BY at, lane, epoch, sequence, what LIMIT $1)
+                 RETURNING lane, epoch, sequence, what";
+            let rows = sql.query(text, values![most])?;
+            let found = rows.len();
+            let (mut records, mut decisions) = (BTreeSet::new(), BTreeSet::new());
+            for mut row in rows {
+                let place: Place = (row.text()?, row.text()?, row.count()?);
+                let of = if row.text()? == DECISION { &mut decisions } else { &mut records };
+                of.insert(place);
+            }
+            settle(sql, &records, &decisions)?;
+            Ok(found)
+        })
+    }
+}
+
+fn settle(
+    sql: &mut dyn Sql,
+    records: &BTreeSet<Place>,
+    decisions: &BTreeSet<Place>,
+) -> Result<(), StoreError> {
+    // Beside each record the one before it, which may be of the same passage.
+    let before =
+        |(lane, epoch, sequence): &Place| Some((lane.clone(), epoch.clone(), sequence.checked_sub(1)?));
+    let neighbours = records.iter().filter_map(before).filter(|(.., sequence)| *sequence > 0);
+    let places: BTreeSet<Place> = records.iter().chain(decisions).cloned().chain(neighbours).collect();
+    let passages = read(sql, &places)?;
+    let new: Vec<&StoredPassage> = records.iter().filter_map(|place| passages.get(place)).collect();
+    history::note(sql, &new)?;
+    retention::keep(sql, &new)?;
+    let counted = records.iter().filter_map(|place| {
+        let before = before(place).and_then(|before| passages.get(&before));
+        Some(Counted::Record(passages.get(place)?, before))
+    });
+    let decided = decisions.iter().filter_map(|place| passages.get(place)).map(Counted::Decision);
+    count(sql, &counted.chain(decided).collect::<Vec<_>>())
+}
+
+/// Reads passages, those that follow each other in a chain at once.
+fn read(sql: &mut dyn Sql, places: &BTreeSet<Place>) -> Result<BTreeMap<Place, StoredPassage>, StoreError> {
+    let mut runs: Vec<(&str, &str, u64, u64)> = Vec::new();
+    for (lane, epoch, sequence) in places {
+        match runs.last_mut() {
+            Some((of, queue, _, last))
+                if *of == lane && *queue == epoch && last.checked_add(1) == Some(*sequence) =>
+            {
+                *last = *sequence;
+            }
+            _ => runs.push((lane, epoch, *sequence, *sequence)),
+        }
+    }
+    let mut found = BTreeMap::new();
+    for (lane, epoch, first, last) in runs {
+        let rest = "WHERE r.lane = $1 AND r.epoch = $2 AND r.sequence BETWEEN $3 AND $4";
+        for passage in stored(sql, rest, values![lane, epoch, first, last])? {
+            let key = &passage.key;
+            found.insert((key.lane.clone(), key.epoch.clone(), key.sequence), passage);
+        }
+    }
+    Ok(found)
+}
