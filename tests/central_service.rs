@@ -5,6 +5,8 @@ mod common;
 
 use common::central::{Chain, World, batch, refer};
 use common::s3::S3;
+use egate::central::store::Role;
+use egate::central::{Central, CentralSettings};
 use egate::check::{CheckId, Reason};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
@@ -36,6 +38,26 @@ fn serves_and_stops(folder: &Path, line: &str) {
     assert!(service.wait().unwrap().success());
 }
 
+/// An engineer and a supervisor who have set their passwords, which stand in files.
+fn two_users(folder: &Path) {
+    let work = async {
+        let settings = CentralSettings::read(&folder.join("central.toml")).unwrap();
+        let central = Central::start(settings).await.unwrap();
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        for (name, role) in [("anna", Role::Engineer), ("ben", Role::Supervisor)] {
+            let link = central.office.create_user(name, role).await.unwrap();
+            let http = reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none());
+            let set = http.build().unwrap().post(link);
+            let set = set.header("content-type", "application/x-www-form-urlencoded");
+            let form = "password=correct-horse-battery&again=correct-horse-battery";
+            assert_eq!(set.body(form).send().await.unwrap().status(), 303);
+            std::fs::write(folder.join(format!("{name}.txt")), "correct-horse-battery\n").unwrap();
+        }
+        central.stop().await.unwrap();
+    };
+    tokio::runtime::Runtime::new().unwrap().block_on(work);
+}
+
 #[test]
 fn every_command_of_the_operators_page_does_what_it_says() {
     let folder = tempfile::tempdir().unwrap();
@@ -49,6 +71,12 @@ fn every_command_of_the_operators_page_does_what_it_says() {
     let watch = "reference,surname,born\n7,Eriksson,1974\n";
     std::fs::write(folder.path().join("watch.csv"), watch).unwrap();
     let page = include_str!("../docs/central.md");
+    std::fs::write(folder.path().join("profile.toml"), include_str!("../config/profile.toml")).unwrap();
+    // The page's own example: all keys that a release may set.
+    let released =
+        page.split("```toml\nupload_bytes_per_second").nth(1).unwrap().split("```").next().unwrap();
+    let released = format!("upload_bytes_per_second{released}");
+    std::fs::write(folder.path().join("settings.toml"), released).unwrap();
     let commands: Vec<&str> = page.lines().filter(|line| line.starts_with("egate ")).collect();
     assert!(commands.len() > 12, "{commands:?}");
     for line in commands {
@@ -56,12 +84,18 @@ fn every_command_of_the_operators_page_does_what_it_says() {
             serves_and_stops(folder.path(), line);
             continue;
         }
+        if line.contains(" --as ") && !folder.path().join("anna.txt").exists() {
+            two_users(folder.path());
+        }
         let (done, said) = run(folder.path(), line);
         assert!(done, "{line}: {said}");
         let tells = |word: &str| assert!(said.contains(word), "{line}: {said}");
         match line {
             _ if line.contains(" user ") => tells("/set-up/"),
             _ if line.contains("dry-run") => tells("1 entries, all good"),
+            _ if line.contains(" command show") => tells("\tout of service\tanna\ton its way"),
+            _ if line.contains(" propose ") => tells("1\n"),
+            _ if line.contains(" releases show") => tells("release\t1\trolling\t"),
             _ if line.contains("--json") => tells("\"passages\": 0"),
             _ if line.contains(" statistics ") => tells("port,day,passages,again,stage_placed"),
             _ if line.contains(" openapi") => tells("/v1/records"),

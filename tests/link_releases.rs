@@ -11,10 +11,11 @@ use egate::central::store::{PostgresSettings, Release, ReleaseState, Role};
 use egate::central::{Keeper, NewRelease};
 use egate::lane::{ReleaseFault, ReleaseKeeper};
 use egate::outbox::CentralClient;
-use egate::policy::Profile;
+use egate::policy::{Condition, Profile};
 use egate::record::{ReleaseFile, ReleaseManifest, ReleaseStage, Signed, content_hash};
 use egate::workbench::issue::TestCountry;
 use jiff::Timestamp;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 const PASSWORD: &str = "correct-horse-battery";
@@ -28,6 +29,11 @@ async fn user(world: &World, name: &str, role: Role) -> Keeper {
     let set = http.build().unwrap().post(link).header("content-type", "application/x-www-form-urlencoded");
     assert_eq!(set.body(form).send().await.unwrap().status(), 303);
     Keeper { name: name.to_owned(), password: PASSWORD.to_owned() }
+}
+
+/// Nothing is amiss.
+fn fit() -> BTreeSet<Condition> {
+    BTreeSet::new()
 }
 
 fn profile(name: &str) -> (String, Vec<u8>) {
@@ -58,7 +64,7 @@ impl Lane {
 
     /// Asks once, and says what runs.
     async fn ask(&mut self) -> Result<Option<egate::lane::Release>, ReleaseFault> {
-        let asked = self.keeper.refresh(&self.client).await;
+        let asked = self.keeper.refresh(&self.client, fit()).await;
         self.client.put_running(&self.keeper.report()).await.unwrap();
         asked
     }
@@ -192,6 +198,11 @@ async fn what_central_did_not_sign_or_is_not_what_it_signed_is_refused() {
     let mut lane = Lane::start(&world, "lane-1");
     let text = Profile::default();
     let bytes = PROFILE.as_bytes();
+    // Settings that no release may bring: at the lane again, whatever central let through.
+    forge(&world, &[("settings.toml", b"central = \"https://elsewhere:1\"\n")], |_| {}).await;
+    assert!(matches!(lane.ask().await, Err(ReleaseFault::Test(why)) if why.contains("not known here")));
+    forge(&world, &[("settings.toml", b"screen.language = \"qq\"\n")], |_| {}).await;
+    assert!(matches!(lane.ask().await, Err(ReleaseFault::Test(why)) if why.contains("no language")));
     // The manifest names other bytes than central gives under that name.
     let other = content_hash(b"another file");
     forge(&world, &[("profile.toml", bytes)], |manifest| {
@@ -216,7 +227,7 @@ async fn what_central_did_not_sign_or_is_not_what_it_signed_is_refused() {
     let good = forge(&world, &[("profile.toml", bytes)], |_| {}).await;
     let stranger = SigningKey::from_bytes(&[9; 32]).verifying_key();
     let mut deceived = ReleaseKeeper::start(world.folder.path().join("other"), stranger).unwrap();
-    let refused = deceived.refresh(&world.client("lane-1")).await;
+    let refused = deceived.refresh(&world.client("lane-1"), fit()).await;
     assert!(matches!(refused, Err(ReleaseFault::Signature(_))));
     lane.ask().await.unwrap().unwrap();
     assert_eq!(lane.runs(), (good, Some(text.name)));
@@ -256,7 +267,7 @@ async fn a_lane_that_is_killed_amid_or_does_not_stay_up_runs_a_whole_release() {
     copy(&lane.folder.join(format!("generation-{second:06}")), &half.join(format!("generation-{second:06}")));
     let mut restarted = ReleaseKeeper::start(&half, key).unwrap();
     assert_eq!(restarted.running().unwrap().generation, first);
-    restarted.refresh(&lane.client).await.unwrap().unwrap();
+    restarted.refresh(&lane.client, fit()).await.unwrap().unwrap();
     assert_eq!(ReleaseKeeper::start(&half, key).unwrap().running().unwrap().generation, second);
 
     // It does not stay up: after some starts the one before it runs, and it is not taken again.
@@ -266,7 +277,7 @@ async fn a_lane_that_is_killed_amid_or_does_not_stay_up_runs_a_whole_release() {
     let mut back = ReleaseKeeper::start(&lane.folder, key).unwrap();
     assert_eq!(back.running().unwrap().generation, first);
     assert!(back.report().tried.unwrap().failure.unwrap().contains("stay up"));
-    assert!(back.refresh(&lane.client).await.unwrap().is_none());
+    assert!(back.refresh(&lane.client, fit()).await.unwrap().is_none());
     lane.client.put_running(&back.report()).await.unwrap();
     assert_eq!(state_of(&world, second).0, ReleaseState::Halted);
 
@@ -277,5 +288,100 @@ async fn a_lane_that_is_killed_amid_or_does_not_stay_up_runs_a_whole_release() {
     // A state that does not read: the lane's own settings.
     std::fs::write(half.join("state.json"), b"{").unwrap();
     assert!(ReleaseKeeper::start(&half, key).unwrap().running().is_none());
+    world.central.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn settings_are_proposed_with_the_few_keys_that_a_release_may_set_and_no_other() {
+    let world = World::start().await;
+    let anna = user(&world, "anna", Role::Engineer).await;
+    let ben = user(&world, "ben", Role::Supervisor).await;
+    let office = &world.central.office;
+    let settings = |text: &str| release(vec![("settings.toml".to_owned(), text.as_bytes().to_vec())]);
+    for text in [
+        "kit = \"/tmp\"",
+        "gate.line.port = \"/dev/ttyS0\"",
+        "record.keeps_personal_data = true",
+        "gate.buzzer_ms = 60000",
+        "gate = 7",
+        "\u{1}",
+    ] {
+        let refused = office.propose_release(anna.clone(), settings(text)).await.unwrap_err();
+        assert!(refused.to_string().contains("settings.toml"), "{text}: {refused}");
+    }
+    let mut no_text = settings("");
+    no_text.files[0].1 = vec![0xFF];
+    assert!(office.propose_release(anna.clone(), no_text).await.is_err());
+
+    let mut lane = Lane::start(&world, "lane-1");
+    let text = "upload_bytes_per_second = 500_000\nscreen.language = \"de\"\n";
+    let generation = office.propose_release(anna, settings(text)).await.unwrap();
+    office.roll_release(ben, generation, only("lane-1")).await.unwrap();
+    let taken = lane.ask().await.unwrap().unwrap();
+    assert_eq!(taken.settings.screen.language.as_deref(), Some("de"));
+    assert!(taken.profile.is_none() && taken.trust.is_none(), "the rest stays the lane's own");
+    world.central.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lane_that_is_not_fit_after_the_switch_goes_back_over_a_restart_too() {
+    let world = World::start().await;
+    let key = world.kit("lane-1").answers;
+    let mut lane = Lane::start(&world, "lane-1");
+    let first = forge(&world, &[(&profile("first").0, &profile("first").1)], |_| {}).await;
+    lane.ask().await.unwrap().unwrap();
+    assert!(!lane.keeper.judge(Some(&fit())).unwrap() && lane.keeper.on_trial());
+    lane.keeper.confirm().unwrap();
+    // The camera was dark before the switch; the reader is silent since.
+    let dark = BTreeSet::from([Condition::CameraLost]);
+    let second = forge(&world, &[("settings.toml", b"mrz_reader.repeat_ms = 9\n")], |_| {}).await;
+    lane.keeper.refresh(&lane.client, dark.clone()).await.unwrap().unwrap();
+    let mut restarted = ReleaseKeeper::start(&lane.folder, key).unwrap();
+    assert_eq!(restarted.running().unwrap().generation, second);
+    let outside = [Condition::CentralUnreachable, Condition::ClockWrong, Condition::DiskNearlyFull];
+    let now: BTreeSet<Condition> = dark.iter().copied().chain(outside).collect();
+    assert!(!restarted.judge(Some(&now)).unwrap(), "nothing of it can come of the release");
+    let silent = BTreeSet::from([Condition::CameraLost, Condition::ReaderLost]);
+    assert!(restarted.judge(Some(&silent)).unwrap());
+    assert_eq!(restarted.running().unwrap().generation, first);
+    let failure = restarted.report().tried.unwrap().failure.unwrap();
+    assert!(failure.contains("reader does not answer") && !failure.contains("camera"), "{failure}");
+    assert!(!restarted.judge(None).unwrap(), "the one before is not on trial");
+    lane.client.put_running(&restarted.report()).await.unwrap();
+    assert_eq!(state_of(&world, second).0, ReleaseState::Halted);
+    assert!(restarted.refresh(&lane.client, fit()).await.unwrap().is_none(), "never again");
+
+    // A lane that does not even know how it is.
+    forge(&world, &[(&profile("third").0, &profile("third").1)], |_| {}).await;
+    restarted.refresh(&lane.client, fit()).await.unwrap().unwrap();
+    assert!(restarted.judge(None).unwrap());
+    assert_eq!(restarted.running().unwrap().generation, first);
+    world.central.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_release_reaches_the_lanes_that_stand_at_its_ports() {
+    let world = World::start().await;
+    let (anna, ben) =
+        (user(&world, "anna", Role::Engineer).await, user(&world, "ben", Role::Supervisor).await);
+    let office = &world.central.office;
+    let (mut one, mut two) = (Lane::start(&world, "lane-1"), Lane::start(&world, "lane-2"));
+    let at = |port: &str| ReleaseStage { ports: vec![port.to_owned()], ..ReleaseStage::default() };
+    let generation = office.propose_release(anna, release(vec![profile("first")])).await.unwrap();
+    let nowhere = office.roll_release(ben.clone(), generation, at("harbour")).await.unwrap_err();
+    assert!(nowhere.to_string().contains("harbour"), "{nowhere}");
+    let nobody = office.roll_release(ben.clone(), generation, only("lane-9")).await.unwrap_err();
+    assert!(nobody.to_string().contains("lane-9"), "{nobody}");
+    assert!(office.roll_release(ben.clone(), generation, ReleaseStage::default()).await.is_err());
+    assert_eq!(state_of(&world, generation).0, ReleaseState::Proposed);
+
+    office.set_port("lane-2", "harbour").await.unwrap();
+    office.roll_release(ben.clone(), generation, at("harbour")).await.unwrap();
+    assert!(one.ask().await.unwrap().is_none(), "stands at no port");
+    two.ask().await.unwrap().unwrap();
+    // A lane that moves there takes what runs there.
+    office.set_port("lane-1", "harbour").await.unwrap();
+    one.ask().await.unwrap().unwrap();
+    assert_eq!(one.runs(), two.runs());
     world.central.stop().await.unwrap();
 }

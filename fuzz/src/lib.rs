@@ -7,6 +7,7 @@
 //! `tests/fuzz_parsers.rs` feeds the same parsers in the ordinary tests.
 mod devices;
 mod documents;
+mod orders;
 mod seeds;
 mod trust;
 
@@ -16,7 +17,7 @@ use std::path::Path;
 type Parser = fn(&[u8]);
 
 /// All parsers by the names of their targets.
-pub const PARSERS: [(&str, Parser); 28] = [
+pub const PARSERS: [(&str, Parser); 31] = [
     // What a chip says.
     ("tlv", documents::tlv),
     ("answers", documents::answers),
@@ -48,6 +49,10 @@ pub const PARSERS: [(&str, Parser); 28] = [
     ("record", devices::record),
     ("snapshot", devices::snapshot),
     ("snapshot_delta", devices::snapshot_delta),
+    // What central orders of a lane.
+    ("command_order", orders::command_order),
+    ("release_manifest", orders::release_manifest),
+    ("released_settings", orders::released_settings),
 ];
 
 /// Feeds bytes to the parser of this name.

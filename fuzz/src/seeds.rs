@@ -17,7 +17,7 @@ use std::sync::LazyLock;
 const LINES: [&str; 2] =
     ["P<UTOERIKSSON<<ANNA<MARIA<<<<<<<<<<<<<<<<<<<", "L898902C36UTO7408122F1204159ZE184226B<<<<<10"];
 const DESCRIPTION: &str = include_str!("../../config/test-document.toml");
-const LANE: &str = include_str!("../../config/lane.toml");
+pub(crate) const LANE: &str = include_str!("../../config/lane.toml");
 const CENTRAL: &str = include_str!("../../config/central.toml");
 const GRADIENT: &[u8] = include_bytes!("../../tests/data/gradient.jp2");
 /// SELECT of the application, GET CHALLENGE, READ BINARY.
@@ -164,6 +164,23 @@ pub(crate) fn of(name: &str) -> Vec<Vec<u8>> {
             let (from, to) = (snapshot(&["UTOL898902C3"]), snapshot(&["UTOL898902C3", "UTOX000000X0"]));
             Delta::between(&from, &to).expect("a delta can be made").into_iter().collect()
         }
+        "command_order" => vec![
+            br#"{"by":"anna","command":"out_of_service","expires":1768478460000,"id":"00112233445566778899aabbccddeeff","issued":1768478400000,"lane":"lane-1"}"#.to_vec(),
+            br#"{"by":"anna","command":"reopen_entry","expires":1768478460000,"id":"00112233445566778899aabbccddeeff","issued":1768478400000,"lane":"lane-1","passage":"lane-1-7-1"}"#.to_vec(),
+            br#"{"at":1,"id":"00","refused":{"not_now":"busy"}}"#.to_vec(),
+            br#"{"amiss":["camera_lost"],"out_of_service":true,"passage":"p","state":"ready","waiting":0}"#.to_vec(),
+        ],
+        "release_manifest" => vec![
+            manifest().into_bytes(),
+            br#"{"lanes":["lane-1"],"percent":30,"ports":["harbour"]}"#.to_vec(),
+            br#"{"generation":7,"sha256":"00","tried":{"failure":"no","generation":8}}"#.to_vec(),
+        ],
+        "released_settings" => vec![
+            b"upload_bytes_per_second = 500_000\n[screen]\nlanguage = \"de\"\nvoice = false\n[mrz_reader]\n\
+              repeat_ms = 800\n[gate]\nbuzzer_ms = 300\n[inference]\nthreads = 2\n"
+                .to_vec(),
+            b"gate.line.port = \"/dev/ttyS0\"\n".to_vec(),
+        ],
         other => panic!("no seeds for {other}"),
     }
 }
@@ -174,6 +191,14 @@ pub(crate) fn snapshot(documents: &[&str]) -> Vec<u8> {
     let key = hash();
     let documents = documents.iter().map(|name| key.document(name, ReportKind::Lost).expect("a hash"));
     Snapshot::new(hash(), InForce { persons: true, rules: false }, documents.collect(), Vec::new()).encode()
+}
+
+/// A release with one file of each kind, in canonical form.
+fn manifest() -> String {
+    let hash = "9f".repeat(32);
+    let file = |name: &str| format!(r#""{name}":{{"sha256":"{hash}","size":7}}"#);
+    let files = ["profile.toml", "settings.toml", "trust/UT.ml"].map(file).join(",");
+    format!(r#"{{"files":{{{files}}},"generation":7,"issued":1768478400000,"note":"stricter"}}"#)
 }
 
 /// Pieces, each after its length in two bytes.

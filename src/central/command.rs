@@ -95,7 +95,7 @@ enum Preparation {
         #[arg(long)]
         from: PathBuf,
     },
-    /// Say at which port a lane stands; statistics count there from then on
+    /// Say at which port a lane stands; statistics count there, and releases to the port reach it, from then on
     #[command(
         after_help = "Example:\n  egate central port --config central.toml --lane lane-1 --port harbour"
     )]
@@ -133,7 +133,7 @@ enum Preparation {
     /// Import, approve and show the lists that look-ups ask
     #[command(subcommand)]
     Lists(ListCommand),
-    /// Bring profile and trust to lanes, staged, and see what each lane runs
+    /// Bring profile, settings and trust to lanes, staged, and see what each lane runs
     #[command(subcommand)]
     Releases(ReleaseCommand),
     /// Give a lane a command: out of service, release to an officer; never the exit
@@ -236,13 +236,14 @@ pub(super) fn wait_for<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyh
 }
 
 async fn run(settings: CentralSettings) -> anyhow::Result<()> {
+    // Heard from the beginning: whoever reads the addresses may end the service in the same moment.
+    let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
     let mut central = Central::start(settings).await?;
     eprintln!("lanes    https://{}", central.lanes_address());
     eprintln!("console  {}", central.office.console_url());
     if let Some(link) = central.office.first_user_link().await? {
         eprintln!("nobody can sign in yet; the first supervisor sets a password here, once:\n  {link}");
     }
-    let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
     tokio::select! {
         done = tokio::signal::ctrl_c() => done?,
         _ = terminate.recv() => {}

@@ -4,7 +4,7 @@ use super::NewRelease;
 use super::command::{DEFAULT_CONFIG, office, wait_for};
 use super::list_command::keeper;
 use super::store::{LaneRelease, Release};
-use crate::record::ReleaseStage;
+use crate::record::{PROFILE_FILE, ReleaseStage, SETTINGS_FILE, TRUST_PREFIX};
 use anyhow::{Context, ensure};
 use clap::{Args, Subcommand};
 use std::path::PathBuf;
@@ -12,10 +12,10 @@ use std::path::PathBuf;
 /// `egate central releases`.
 #[derive(Debug, Subcommand)]
 pub(super) enum ReleaseCommand {
-    /// Propose a profile and files of trust for lanes; nothing happens before another person rolls it out
+    /// Propose profile, settings and files of trust for lanes; nothing happens before another person rolls it out
     #[command(
         after_help = "Example:\n  egate central releases propose --config central.toml --profile profile.toml \
-                      --trust DE.ml --trust crls.ldif --note 'stricter liveness' --as anna --password-file anna.txt"
+                      --settings settings.toml --trust DE.ml --trust crls.ldif --note 'stricter liveness' --as anna --password-file anna.txt"
     )]
     Propose {
         #[command(flatten)]
@@ -23,6 +23,9 @@ pub(super) enum ReleaseCommand {
         /// Policy profile; without, lanes keep theirs
         #[arg(long)]
         profile: Option<PathBuf>,
+        /// Settings to lay over the lanes' own: a part of their file, with the few keys that a release may set
+        #[arg(long)]
+        settings: Option<PathBuf>,
         /// File of trust: certificate, master list, revocation list, rules.toml; may be given several times.
         /// Without, lanes keep their own folder
         #[arg(long)]
@@ -49,7 +52,7 @@ pub(super) enum ReleaseCommand {
         /// This lane; may be given several times
         #[arg(long)]
         lane: Vec<String>,
-        /// All lanes whose name begins with this and a hyphen; may be given several times
+        /// All lanes that stand at this port, by `egate central port`; may be given several times
         #[arg(long)]
         port: Vec<String>,
         /// This share of all lanes
@@ -94,17 +97,19 @@ pub(super) struct Who {
 
 pub(super) fn run(command: &ReleaseCommand) -> anyhow::Result<bool> {
     match command {
-        ReleaseCommand::Propose { who, profile, trust, note, models } => {
+        ReleaseCommand::Propose { who, profile, settings, trust, note, models } => {
             let mut files = Vec::new();
             let read =
                 |path: &PathBuf| std::fs::read(path).with_context(|| format!("reading {}", path.display()));
-            if let Some(path) = profile {
-                files.push((crate::record::PROFILE_FILE.to_owned(), read(path)?));
+            for (name, path) in [(PROFILE_FILE, profile), (SETTINGS_FILE, settings)] {
+                if let Some(path) = path {
+                    files.push((name.to_owned(), read(path)?));
+                }
             }
             for path in trust {
                 let name =
                     path.file_name().and_then(|name| name.to_str()).context("a file of trust has no name")?;
-                files.push((format!("{}{name}", crate::record::TRUST_PREFIX), read(path)?));
+                files.push((format!("{}{name}", TRUST_PREFIX), read(path)?));
             }
             let new = NewRelease { note: note.clone(), files, models: models.clone() };
             let by = keeper(&who.by, &who.password_file)?;

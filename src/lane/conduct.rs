@@ -17,7 +17,7 @@ use super::threads::{
     self, CameraOrder, ChipOrder, GateOrder, INPUTS_WAITING, Message, Orders, Surroundings,
 };
 use crate::devices::{Camera, ChipReader, Gate, MrzReader, Screen};
-use crate::outbox::{CentralClient, Outbox};
+use crate::outbox::{CentralClient, Outbox, UploadRate};
 use crate::passage::{Effect, GateState, Moment, Passage};
 use crate::policy::{Limits, PassageId, Profile};
 use crate::record::{CommandError, SealingPublicKey};
@@ -60,6 +60,10 @@ pub struct Lane {
     pub outbox: Arc<Mutex<Outbox>>,
     /// Rings when something was put into the outbox.
     pub appended: Arc<Notify>,
+    /// The share of the line that the upload takes.
+    pub upload_rate: UploadRate,
+    /// Becomes true when the lane shall end as soon as nobody is under way, to be started again.
+    pub restart: watch::Sender<bool>,
     /// Connection to central.
     pub central: CentralClient,
     /// Pictures are sealed to this key of central's.
@@ -102,6 +106,9 @@ struct Changes {
     officer_calls: watch::Receiver<u64>,
     conditions: watch::Receiver<Board>,
     stop: watch::Receiver<bool>,
+    restart: watch::Receiver<bool>,
+    /// What is asked for from the next passage on.
+    profiles: watch::Receiver<Arc<Profile>>,
     service: Service,
 }
 
@@ -118,7 +125,8 @@ struct Conduct {
     on_reader: bool,
 }
 
-/// Runs the lane until `stop` becomes true; the passage under way is ended in order first.
+/// Runs the lane until `stop` becomes true; the passage under way is ended in order first. Or until it shall
+/// [restart](Lane::restart), once nobody is under way.
 ///
 /// # Errors
 /// When a device's thread cannot be started.
@@ -159,12 +167,14 @@ pub async fn run(
         officer_calls: equipment.officer_calls,
         conditions: conduct.lane.conditions.watch(),
         stop: stop.clone(),
+        restart: conduct.lane.restart.subscribe(),
+        profiles: conduct.lane.profiles.subscribe(),
         service: Service::new(),
     };
     let mut number = 0;
-    while !*stop.borrow() {
+    while !*stop.borrow() && !*changes.restart.borrow() {
         number += 1;
-        let mut current = conduct.begin(number);
+        let mut current = conduct.begin(number, &mut changes);
         conduct.accompany(&mut current, &mut take, &mut changes).await;
     }
     // The gate's thread carries out what it was told last (the red lamp) before it says farewell.
@@ -187,8 +197,8 @@ impl Conduct {
         Moment(self.clock.elapsed().as_millis().try_into().unwrap_or(u64::MAX))
     }
 
-    fn begin(&mut self, number: u64) -> Current {
-        self.lane.profile = self.lane.profiles.borrow().clone();
+    fn begin(&mut self, number: u64, changes: &mut Changes) -> Current {
+        self.lane.profile = changes.profiles.borrow_and_update().clone();
         let started = Timestamp::now();
         let id = PassageId(format!("{}-{}-{number}", self.lane.name, started.as_millisecond()));
         let now = self.now();
@@ -236,6 +246,12 @@ impl Conduct {
                 }
                 Some(errand) = self.lane.errands.recv() => self.run_errand(current, errand),
                 () = changes.service.beat() => changes.service.alive(),
+                // Nobody has begun: the next who comes begins by what counts now.
+                Ok(()) = changes.profiles.changed(), if current.passage.began().is_none() => self.end_idle(current),
+                Ok(()) = changes.restart.changed(), if current.passage.began().is_none() => {
+                    changes.service.stopping();
+                    self.end_idle(current);
+                }
                 changed = changes.stop.changed(), if stopping.is_none() => {
                     if changed.is_err() {
                         return;
@@ -252,6 +268,11 @@ impl Conduct {
         }
         let now = self.now();
         self.observer.ended(now);
+    }
+
+    /// Ends the passage that waits for a traveller.
+    fn end_idle(&mut self, current: &mut Current) {
+        self.tell(current, Message::new(None, Input::Stop, &self.lane.faculties));
     }
 
     /// Lets central know where the passage is.

@@ -19,6 +19,7 @@ mod follow_releases;
 mod health;
 mod inputs;
 mod kept_frames;
+mod laid_over;
 mod link;
 mod log;
 mod monitor;
@@ -34,6 +35,7 @@ mod trust_store;
 
 pub use conditions::*;
 pub use conduct::*;
+pub use follow_releases::{Basis, Following};
 pub use health::*;
 pub use inputs::*;
 pub use link::Link;

@@ -2,32 +2,40 @@
 //!
 //! ```text
 //! releases/state.json                  what runs, what ran before, what failed
-//!          generation-000007/manifest.json, profile.toml, trust/…
+//!          generation-000007/manifest.json, profile.toml, settings.toml, trust/…
 //! ```
 //!
 //! A release counts when central signed its manifest, every file has the hash that the manifest names, and the lane's
-//! self-test accepts it: the profile reads, the trust is verified whole, the models are those that it was made for.
+//! self-test accepts it: the profile reads, the settings are such as a release may bring and this lane can follow, the
+//! trust is verified whole, the models are those that it was made for.
 //! It is laid aside, synced, and becomes a generation by one rename; which one runs is said by one small file,
-//! replaced by one rename. So a lane that is killed amid has either the old one or the new one. A release that does not
-//! stay up for a while after the switch, or does not pass the test at a start, is left for the one before it, and never
-//! taken again. Generations only rise.
+//! replaced by one rename. So a lane that is killed amid has either the old one or the new one.
+//!
+//! From the switch on the release is on trial, over restarts, too. One with which the lane does not stay up for a while,
+//! or finds something amiss of itself that was in order before, or which does not pass the test at a start, is left for
+//! the one before it, and never taken again. Generations only rise.
 
 use super::durable::{read_file, replace_file};
+use super::laid_over::can_follow;
 use super::trust_store::verified_whole;
 use crate::face::Manifest;
 use crate::outbox::{CallError, CentralClient};
-use crate::policy::Profile;
+use crate::policy::{Condition, Profile};
 use crate::record::{
-    PROFILE_FILE, RELEASE_FILE_MOST, RELEASE_TEXT_MOST, ReleaseError, ReleaseManifest, RunningRelease,
-    Signed, StatementError, TRUST_PREFIX, TriedRelease, content_hash,
+    PROFILE_FILE, RELEASE_FILE_MOST, RELEASE_TEXT_MOST, ReleaseError, ReleaseManifest, ReleasedSettings,
+    RunningRelease, SETTINGS_FILE, Signed, StatementError, TRUST_PREFIX, TriedRelease, content_hash,
 };
 use ed25519_dalek::VerifyingKey;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+/// What can come of a release, by its trust, its settings, or the load that it brings. The rest comes from outside.
+const MAY_COME_OF_IT: [Condition; 4] =
+    [Condition::TrustStoreOld, Condition::CameraLost, Condition::LivenessMissing, Condition::ReaderLost];
 /// Starts of the lane within the trial of a release, after which it is left.
 const STARTS_MOST: u32 = 3;
 /// Longest manifest with its signature, bytes.
@@ -61,6 +69,9 @@ pub enum ReleaseFault {
     /// It did not stay up after the switch.
     #[error("the lane did not stay up with it")]
     Unstable,
+    /// Something of the lane is amiss since the switch.
+    #[error("self-test: the lane is not fit with it: {0}")]
+    Unfit(String),
 }
 
 impl ReleaseFault {
@@ -79,6 +90,8 @@ pub struct Release {
     pub sha256: String,
     /// Its profile, where it brings one.
     pub profile: Option<Profile>,
+    /// What it lays over the lane's settings; nothing, where it brings none.
+    pub settings: ReleasedSettings,
     /// Folder of its files of trust, where it brings some.
     pub trust: Option<PathBuf>,
 }
@@ -91,6 +104,9 @@ struct State {
     earlier: Option<u64>,
     /// Starts since the switch; absent once the release has stayed up.
     trial: Option<u32>,
+    /// What was amiss before the switch: not the release's doing.
+    #[serde(default)]
+    amiss_before: BTreeSet<Condition>,
     /// The newest that was tried: none before it is taken any more.
     tried: Option<TriedRelease>,
 }
@@ -126,18 +142,24 @@ impl ReleaseKeeper {
             let trial = Some(starts.saturating_add(1));
             keeper.write(State { trial, ..keeper.state.clone() })?;
         }
-        while let Some(generation) = keeper.state.running {
-            let unstable = keeper.state.trial.is_some_and(|starts| starts > STARTS_MOST);
-            let read = if unstable { Err(ReleaseFault::Unstable) } else { keeper.read(generation) };
+        keeper.settle()?;
+        Ok(keeper)
+    }
+
+    /// Reads what is to run; as often as it cannot, goes back to the one before.
+    fn settle(&mut self) -> io::Result<()> {
+        while let Some(generation) = self.state.running {
+            let unstable = self.state.trial.is_some_and(|starts| starts > STARTS_MOST);
+            let read = if unstable { Err(ReleaseFault::Unstable) } else { self.read(generation) };
             match read {
                 Ok(release) => {
-                    keeper.running = Some(release);
+                    self.running = Some(release);
                     break;
                 }
-                Err(fault) => keeper.leave(generation, &fault)?,
+                Err(fault) => self.leave(generation, &fault)?,
             }
         }
-        Ok(keeper)
+        Ok(())
     }
 
     /// The release in use; without one the lane runs by its own settings.
@@ -154,11 +176,16 @@ impl ReleaseKeeper {
         RunningRelease { generation, sha256, tried: self.state.tried.clone() }
     }
 
-    /// Takes what central has for this lane; gives the release to switch to, when there is a new good one.
+    /// Takes what central has for this lane; gives the release to switch to, when there is a new good one. `amiss` is
+    /// what of the lane is amiss now, before the switch.
     ///
     /// # Errors
     /// When there is one and it is not taken. If the fault lies in it, it is never asked for again.
-    pub async fn refresh(&mut self, central: &CentralClient) -> Result<Option<Release>, ReleaseFault> {
+    pub async fn refresh(
+        &mut self,
+        central: &CentralClient,
+        amiss: BTreeSet<Condition>,
+    ) -> Result<Option<Release>, ReleaseFault> {
         let Some(signed) = central.release().await? else { return Ok(None) };
         let manifest = signed.verify(&self.key)?;
         let tried = self.state.tried.as_ref().map_or(0, |tried| tried.generation);
@@ -171,7 +198,7 @@ impl ReleaseKeeper {
             Ok(release) => {
                 let (running, earlier) = (Some(manifest.generation), self.state.running);
                 let tried = Some(TriedRelease { generation: manifest.generation, failure: None });
-                self.write(State { running, earlier, trial: Some(0), tried })?;
+                self.write(State { running, earlier, trial: Some(0), amiss_before: amiss, tried })?;
                 self.running = Some(release.clone());
                 self.tidy()?;
                 tracing::info!(generation = manifest.generation, "a new release");
@@ -185,6 +212,35 @@ impl ReleaseKeeper {
                 Err(fault)
             }
         }
+    }
+
+    /// Whether the release in use has still to show that the lane stays up with it.
+    pub fn on_trial(&self) -> bool {
+        self.running.is_some() && self.state.trial.is_some()
+    }
+
+    /// Whether the lane that is on trial is fit, `amiss` as far as it knows how it is; goes back to the release before,
+    /// or to the lane's own settings, if it is not. Gives whether it went back.
+    ///
+    /// # Errors
+    /// When the disk does not take it.
+    pub fn judge(&mut self, amiss: Option<&BTreeSet<Condition>>) -> io::Result<bool> {
+        let Some(generation) = self.state.running.filter(|_| self.on_trial()) else { return Ok(false) };
+        let words = match amiss {
+            None => vec!["it does not know how it is".to_owned()],
+            Some(amiss) => {
+                let new = MAY_COME_OF_IT
+                    .iter()
+                    .filter(|c| amiss.contains(c) && !self.state.amiss_before.contains(c));
+                new.map(|condition| condition.reason().officer().to_owned()).collect()
+            }
+        };
+        if words.is_empty() {
+            return Ok(false);
+        }
+        self.leave(generation, &ReleaseFault::Unfit(words.join(" ")))?;
+        self.settle()?;
+        Ok(true)
     }
 
     /// The release in use has stayed up.
@@ -244,10 +300,11 @@ impl ReleaseKeeper {
     /// Goes back to the one before.
     fn leave(&mut self, generation: u64, fault: &ReleaseFault) -> io::Result<()> {
         tracing::error!(generation, %fault, "a release is left for the one before it");
-        let tried = Some(told(generation, fault));
+        let newer = self.state.tried.take().filter(|tried| tried.generation > generation);
+        let tried = Some(newer.unwrap_or_else(|| told(generation, fault)));
         let running = self.state.earlier.filter(|earlier| *earlier < generation);
         self.running = None;
-        self.write(State { running, earlier: None, trial: None, tried })
+        self.write(State { running, tried, ..State::default() })
     }
 
     fn write(&mut self, state: State) -> io::Result<()> {
@@ -285,18 +342,25 @@ fn read(place: &Path, key: &VerifyingKey) -> Result<Release, ReleaseFault> {
     let signed: Signed<ReleaseManifest> = serde_json::from_slice(&manifest).map_err(|_| missing(MANIFEST))?;
     let manifest = signed.verify(key)?;
     manifest.check()?;
-    let (mut profile, mut trust) = (None, Vec::new());
+    let (mut profile, mut settings, mut trust) = (None, ReleasedSettings::default(), Vec::new());
     for (name, file) in &manifest.files {
         let bytes = read_file(&place.join(name), RELEASE_FILE_MOST)?.ok_or_else(|| missing(name))?;
         if content_hash(&bytes) != file.sha256 {
             return Err(missing(name));
         }
-        match name.strip_prefix(TRUST_PREFIX) {
-            Some(plain) => trust.push((plain.to_owned(), bytes)),
-            None => {
-                let text = String::from_utf8(bytes).map_err(|_| failed("profile.toml is no text"))?;
-                profile = Some(Profile::parse(&text, PROFILE_FILE).map_err(failed)?);
+        if let Some(plain) = name.strip_prefix(TRUST_PREFIX) {
+            trust.push((plain.to_owned(), bytes));
+            continue;
+        }
+        let text = String::from_utf8(bytes).map_err(|_| failed(format!("{name} is no text")))?;
+        match name.as_str() {
+            PROFILE_FILE => profile = Some(Profile::parse(&text, PROFILE_FILE).map_err(failed)?),
+            SETTINGS_FILE => {
+                settings = ReleasedSettings::parse(&text, SETTINGS_FILE).map_err(failed)?;
+                can_follow(&settings).map_err(failed)?;
             }
+            // What is not understood is not run.
+            _ => return Err(ReleaseFault::Manifest(ReleaseError::Name(name.clone()))),
         }
     }
     if !trust.is_empty() {
@@ -312,6 +376,7 @@ fn read(place: &Path, key: &VerifyingKey) -> Result<Release, ReleaseFault> {
         generation: manifest.generation,
         sha256: content_hash(signed.canonical.as_bytes()),
         profile,
+        settings,
         trust: manifest.has_trust().then(|| place.join(TRUST_PREFIX)),
     })
 }

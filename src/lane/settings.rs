@@ -7,8 +7,8 @@ use super::snapshot::Lists;
 use super::telling::tell_changes;
 use super::trust_store::source_files;
 use super::{
-    Conditions, Equipment, Faculties, Health, HealthSettings, Lane, Observer, PassageLog, ReleaseKeeper,
-    Tally, TrustFiles, TrustInUse, TrustKeeper, follow_trust, run, trust_store,
+    Basis, Conditions, Equipment, Faculties, Following, Health, HealthSettings, Lane, Observer, PassageLog,
+    ReleaseKeeper, Tally, TrustFiles, TrustInUse, TrustKeeper, follow_trust, run, trust_store,
 };
 use crate::devices::camera::CameraSettings;
 use crate::devices::chip_reader::PcscReader;
@@ -151,14 +151,7 @@ impl LaneSettings {
                 Profile::parse(&text, &path.display().to_string())?
             }
         };
-        Ok(self.built(profile))
-    }
-
-    /// A profile for the way this lane is built, from wherever it comes: where the devices stand is not the profile's
-    /// to say when the settings do.
-    #[must_use]
-    pub fn built(&self, profile: Profile) -> Profile {
-        Profile { topology: self.topology.unwrap_or(profile.topology), ..profile }
+        Ok(profile.built(self.topology))
     }
 
     /// The lane's keys and certificates.
@@ -206,20 +199,24 @@ pub fn folder_files(folder: &Path) -> anyhow::Result<TrustFiles> {
     Ok(source_files(folder)?)
 }
 
-/// Runs a lane on its real devices until it is told to stop. `recorder` is asked for only where the settings say so.
+/// Runs a lane on its real devices until it is told to stop, or a release's settings want a restart: whoever keeps it
+/// running (`Restart=always` of its service) starts it again, and it begins by the release. `recorder` is asked for only where the settings say so.
 ///
 /// # Errors
 /// When the settings are wrong or a part that must be there is not.
 pub fn serve(args: &LaneArgs, recorder: MakeRecorder) -> anyhow::Result<bool> {
-    let settings = LaneSettings::read(&args.config)?;
-    let kit = settings.read_kit()?;
-    let releases = ReleaseKeeper::start(settings.outbox.with_file_name("releases"), kit.answers)?;
-    let released = releases.running();
-    let profile = match released.and_then(|release| release.profile.clone()) {
-        Some(profile) => settings.built(profile),
-        None => settings.read_profile()?,
+    let own = LaneSettings::read(&args.config)?;
+    let kit = own.read_kit()?;
+    let releases = ReleaseKeeper::start(own.outbox.with_file_name("releases"), kit.answers)?;
+    let release = releases.running();
+    let basis = Basis {
+        profile: own.read_profile()?,
+        topology: own.topology,
+        trust: own.trust.clone(),
+        upload: own.upload_bytes_per_second,
     };
-    let source = released.and_then(|release| release.trust.clone()).unwrap_or_else(|| settings.trust.clone());
+    let settings = release.map_or_else(|| own.clone(), |release| own.under(&release.settings));
+    let (profile, source) = (basis.profile(release), basis.trust(release));
     let mut keeper = TrustKeeper::new(&source, settings.outbox.with_file_name("trust"));
     let trust = keeper.start(Timestamp::now())?;
     let faculties = Faculties::with_trust(&settings.var, &settings.inference, trust)?;
@@ -250,21 +247,22 @@ pub fn serve(args: &LaneArgs, recorder: MakeRecorder) -> anyhow::Result<bool> {
             tally: lane.tally.clone(),
         };
         eprintln!("health: http://{}/healthz", health.serve(&settings.health).await?);
-        let (sources, moved) = watch::channel(source);
-        let fitting = settings.clone();
-        lane.follow_releases(releases, sources, move |profile| fitting.built(profile));
+        let (sources, moved) = watch::channel(source.clone());
+        lane.follow_releases(releases, basis, sources, Following::default());
         tokio::spawn(follow_trust(keeper, moved, lane.faculties.clone()));
         let (stop, stopped) = watch::channel(false);
         let mut observers: Vec<Box<dyn Observer>> = vec![Box::new(PassageLog::new(&settings.name))];
         if let Some(record) = &settings.record {
             eprintln!("passages are recorded with all personal data: {}", record.folder.display());
-            observers.push(recorder(record, lane.profile.clone(), folder_files(&settings.trust)?)?);
+            observers.push(recorder(record, lane.profile.clone(), folder_files(&source)?)?);
         }
+        let restart = lane.restart.subscribe();
         let mut lane = tokio::spawn(run(lane, equipment, Box::new(observers), stopped));
         tokio::select! {
             ended = &mut lane => {
                 ended??;
-                anyhow::bail!("the lane ended by itself");
+                ensure!(*restart.borrow(), "the lane ended by itself");
+                eprintln!("the lane ends to be started again by a release's settings");
             }
             asked = stop_signal() => {
                 asked?;
@@ -349,6 +347,8 @@ impl Lane {
             faculties,
             outbox,
             appended: uploader.wake(),
+            upload_rate: uploader.rate(),
+            restart: watch::Sender::new(false),
             central,
             sealing: kit.pictures,
             conditions,

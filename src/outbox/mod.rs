@@ -73,6 +73,7 @@ pub use command::*;
 pub use error::*;
 pub use export::*;
 pub use kit::*;
+pub use pace::UploadRate;
 pub use queue::*;
 pub use telemetry::*;
 pub use uploader::*;

@@ -8,7 +8,7 @@
 
 use super::backlog::{Backlog, Extent, Order};
 use super::client::{CallError, CentralClient};
-use super::pace::Pace;
+use super::pace::{Pace, UploadRate};
 use crate::record::wire::{RecordBatch, RefusalCode, TelemetryBatch};
 use crate::record::{PassageRecord, SignedRecord};
 use std::collections::HashSet;
@@ -83,6 +83,7 @@ pub struct RunningUploader {
     wake: Arc<Notify>,
     stop: watch::Sender<bool>,
     state: watch::Receiver<UploadState>,
+    rate: UploadRate,
     task: JoinHandle<()>,
 }
 
@@ -106,10 +107,12 @@ impl Uploader {
         let wake = Arc::new(Notify::new());
         let (stop, stopped) = watch::channel(false);
         let (state, seen) = watch::channel(UploadState::Idle);
-        let (order, pace) = (Order::default(), Pace::new(bytes_per_second));
+        let rate = UploadRate::default();
+        rate.set(bytes_per_second);
+        let (order, pace) = (Order::default(), Pace::new(rate.clone()));
         let work = Work { client, queue, sent: HashSet::new(), order, pace, state };
         let task = tokio::spawn(work.run(Arc::clone(&wake), stopped, back_off));
-        RunningUploader { wake, stop, state: seen, task }
+        RunningUploader { wake, stop, state: seen, rate, task }
     }
 }
 
@@ -122,6 +125,11 @@ impl RunningUploader {
     /// How it goes, now and later.
     pub fn state(&self) -> watch::Receiver<UploadState> {
         self.state.clone()
+    }
+
+    /// The share of the line that it may take, to be changed while it runs.
+    pub fn rate(&self) -> UploadRate {
+        self.rate.clone()
     }
 
     /// Ends between two calls, or breaks the call off that is under way: what it sent is sent again.

@@ -151,6 +151,13 @@ impl Profile {
         }
     }
 
+    /// The same for a gate that is built so: where the devices stand is not the profile's to say when the lane's settings
+    /// do.
+    #[must_use]
+    pub fn built(self, topology: Option<Topology>) -> Profile {
+        Profile { topology: topology.unwrap_or(self.topology), ..self }
+    }
+
     /// How much a check counts here. What is not mentioned, and what is in [`FLOOR`], is mandatory.
     pub fn demand(&self, id: CheckId) -> Demand {
         if FLOOR.contains(&id) {

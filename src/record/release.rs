@@ -1,10 +1,11 @@
-//! Releases: what lanes are to run by, beside their own settings: the policy profile, and what they trust.
+//! Releases: what lanes are to run by, over their own settings: the policy profile, what they trust, and
+//! [`ReleasedSettings`](super::ReleasedSettings).
 //!
 //! A [`ReleaseManifest`] names every file by the SHA-256 of its bytes and is signed by central. Generations only rise: to
 //! go back, the older files are released anew, so nobody on the way can bring an older release back. Which lanes
 //! take a release is its [`ReleaseStage`]; what a lane made of it, its [`RunningRelease`].
 
-use super::Statement;
+use super::{SETTINGS_FILE, Statement};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
@@ -42,8 +43,8 @@ pub struct ReleaseManifest {
     pub issued: i64,
     /// What it is about, in words.
     pub note: String,
-    /// [`PROFILE_FILE`], and files of trust behind [`TRUST_PREFIX`]. What is absent stays as the lane's own settings
-    /// have it.
+    /// [`PROFILE_FILE`], [`SETTINGS_FILE`], and files of trust behind [`TRUST_PREFIX`]. What is absent stays as the
+    /// lane's own settings have it.
     pub files: BTreeMap<String, ReleaseFile>,
     /// Digest of the models' manifest that a lane must have, where it matters to the profile.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -58,7 +59,7 @@ impl Statement for ReleaseManifest {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ReleaseError {
     /// The name of a file is no place in a release.
-    #[error("{0:?} is neither profile.toml nor a plain name behind trust/")]
+    #[error("{0:?} is neither profile.toml nor settings.toml nor a plain name behind trust/")]
     Name(String),
     /// Too many or too large files, or none.
     #[error("a release has 1 to {RELEASE_FILES_MOST} files of together at most {RELEASE_MOST} bytes")]
@@ -102,7 +103,9 @@ impl ReleaseManifest {
 
 /// Whether a name leads to a file of a release and nowhere else.
 pub fn name_fits(name: &str) -> bool {
-    let Some(plain) = name.strip_prefix(TRUST_PREFIX) else { return name == PROFILE_FILE };
+    let Some(plain) = name.strip_prefix(TRUST_PREFIX) else {
+        return [PROFILE_FILE, SETTINGS_FILE].contains(&name);
+    };
     let fine = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
     (1..=RELEASE_TEXT_MOST).contains(&plain.len()) && !plain.starts_with('.') && plain.chars().all(fine)
 }
@@ -114,7 +117,7 @@ pub struct ReleaseStage {
     /// These lanes.
     #[serde(default)]
     pub lanes: Vec<String>,
-    /// All lanes of these ports: those whose name begins with the port's and a hyphen.
+    /// All lanes that stand at these ports, as central knows it.
     #[serde(default)]
     pub ports: Vec<String>,
     /// This share of all lanes, the same ones as long as it only grows.
@@ -128,15 +131,14 @@ impl ReleaseStage {
         ReleaseStage { percent: 100, ..ReleaseStage::default() }
     }
 
-    /// Whether a lane takes a release of this generation.
-    pub fn includes(&self, lane: &str, generation: u64) -> bool {
-        let of_port =
-            |port: &String| lane.strip_prefix(port.as_str()).is_some_and(|rest| rest.starts_with('-'));
+    /// Whether a lane takes a release of this generation. `port` is where it stands; a lane that stands nowhere is of
+    /// no port.
+    pub fn includes(&self, lane: &str, port: Option<&str>, generation: u64) -> bool {
         // Another share of the lanes with each release, so that it is not always the same who go first.
         let lot = Sha256::digest(format!("{generation} {lane}"));
         let lot = lot.first_chunk().map_or(u32::MAX, |first| u32::from_le_bytes(*first));
         self.lanes.iter().any(|named| named == lane)
-            || self.ports.iter().any(of_port)
+            || self.ports.iter().any(|named| Some(named.as_str()) == port)
             || u64::from(lot) * 100 < u64::from(self.percent) << 32
     }
 }
@@ -174,7 +176,7 @@ mod tests {
         let lanes: Vec<String> = (0..1_000).map(|n| format!("fra-{n}")).collect();
         let of = |percent| -> Vec<&String> {
             let stage = ReleaseStage { percent, ..ReleaseStage::default() };
-            lanes.iter().filter(|lane| stage.includes(lane, 7)).collect()
+            lanes.iter().filter(|lane| stage.includes(lane, None, 7)).collect()
         };
         assert!(of(0).is_empty());
         assert_eq!(of(100).len(), 1_000);
@@ -186,20 +188,32 @@ mod tests {
     #[test]
     fn ports_and_lanes_are_named() {
         let stage = ReleaseStage { lanes: vec!["x-1".into()], ports: vec!["fra".into()], percent: 0 };
-        for (lane, is) in
-            [("x-1", true), ("x-12", false), ("fra-1", true), ("frankfurt-1", false), ("fra", false)]
-        {
-            assert_eq!(stage.includes(lane, 1), is, "{lane}");
+        for (lane, port, is) in [
+            ("x-1", None, true),
+            ("x-12", None, false),
+            ("x-12", Some("fra"), true),
+            ("fra-1", None, false),
+            ("fra-1", Some("frankfurt"), false),
+        ] {
+            assert_eq!(stage.includes(lane, port, 1), is, "{lane}");
         }
     }
 
     #[test]
     fn no_name_leads_out_of_a_release() {
-        for name in
-            ["trust/../x", "trust/", "trust/.x", "trust/a/b", "/etc/passwd", "trust", "x", "profile.toml/"]
-        {
+        for name in [
+            "trust/../x",
+            "trust/",
+            "trust/.x",
+            "trust/a/b",
+            "/etc/passwd",
+            "trust",
+            "x",
+            "profile.toml/",
+            "lane.toml",
+        ] {
             assert!(!name_fits(name), "{name}");
         }
-        assert!(name_fits("profile.toml") && name_fits("trust/DE_CSCA-2.ml"));
+        assert!(name_fits("profile.toml") && name_fits("settings.toml") && name_fits("trust/DE_CSCA-2.ml"));
     }
 }

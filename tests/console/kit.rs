@@ -21,6 +21,12 @@ pub(crate) async fn save(browser: &Browser, name: &str) {
     browser.prefer("light").await;
 }
 
+/// Nothing is wider than the page.
+pub(crate) async fn fits(browser: &Browser, what: &str) {
+    let wide = browser.value("document.documentElement.scrollWidth - innerWidth").await;
+    assert!(wide.as_i64().unwrap() <= 0, "{what} is {wide} pixels too wide");
+}
+
 pub(crate) async fn css(client: &Client, selector: &str) -> Element {
     client.wait().at_most(PATIENCE).for_element(Locator::Css(selector)).await.unwrap()
 }

@@ -8,6 +8,7 @@ mod common;
 mod kit;
 mod load;
 mod pages;
+mod releases;
 mod security;
 mod shift;
 mod signing_in;

@@ -15,12 +15,6 @@ use serde_json::json;
 
 const SIZES: [(&str, u32, u32); 3] = [("tablet", 768, 1024), ("desk", 1440, 900), ("wall", 3840, 2160)];
 
-/// Nothing is wider than the page.
-async fn fits(browser: &Browser, what: &str) {
-    let wide = browser.value("document.documentElement.scrollWidth - innerWidth").await;
-    assert!(wide.as_i64().unwrap() <= 0, "{what} is {wide} pixels too wide");
-}
-
 /// Lanes as they say that they are, and an alarm.
 async fn lanes_say(world: &World) {
     for lane in ["lane-1", "lane-2"] {

@@ -109,6 +109,7 @@ fn be_the_lane(wiring: Wiring) {
         central: wiring.central,
         outbox: wiring.outbox,
         profile: quick_profile(),
+        releases: None,
     };
     let faculties = kit::faculties(&country.trust_bundle().unwrap());
     let _lane = DeskLane::start(runtime.handle().clone(), plan, equip, faculties, teller).unwrap();

@@ -6,11 +6,13 @@ use egate::check::{CheckId, CheckResult};
 use egate::devices::camera::StageFrame;
 use egate::devices::gate::{FloorSnapshot, GateFloor};
 use egate::face::InferenceSettings;
-use egate::lane::{Deed, Faculties, Observer, PassageLog};
+use egate::lane::{Deed, Faculties, Following, Observer, PassageLog};
 use egate::passage::{Door, Outcome, Prompt};
 use egate::policy::Profile;
 use egate::workbench::issue::{ChipPlan, Defect, DocumentKind, DocumentOrder, IssuedDocument, TestCountry};
-use egate::workbench::rig::{Cast, DeskCentral, DeskLane, Diary, Entry, LanePlan, Pages, Simulators};
+use egate::workbench::rig::{
+    Cast, DeskCentral, DeskLane, DeskReleases, Diary, Entry, LanePlan, Pages, Simulators,
+};
 use jiff::{SignedDuration, Timestamp};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -41,6 +43,10 @@ pub(crate) struct Plan {
     pub(crate) prepare: fn(&Simulators),
     /// Writes each passage into the log, as a lane at a gate does.
     pub(crate) logged: bool,
+    /// Does something at central before the lane starts.
+    pub(crate) at_central: fn(&DeskCentral, &Runtime),
+    /// Takes releases in this rhythm.
+    pub(crate) following: Option<Following>,
 }
 
 impl Default for Plan {
@@ -53,6 +59,8 @@ impl Default for Plan {
             change_keys: |_| {},
             prepare: |_| {},
             logged: false,
+            at_central: |_, _| {},
+            following: None,
         }
     }
 }
@@ -76,7 +84,7 @@ pub(crate) struct Kit {
     pub(crate) plan: LanePlan,
     documents: u32,
     _folder: TempDir,
-    _runtime: Runtime,
+    pub(crate) runtime: Runtime,
 }
 
 pub(crate) fn var() -> PathBuf {
@@ -116,6 +124,14 @@ pub(crate) fn cast(faculties: &Faculties) -> Cast {
     }
 }
 
+/// Files of trust as they lie in a lane's folder.
+pub(crate) fn write_trust(folder: &Path, trust: &[(String, Vec<u8>)]) {
+    std::fs::create_dir_all(folder).unwrap();
+    for (name, bytes) in trust {
+        std::fs::write(folder.join(name), bytes).unwrap();
+    }
+}
+
 fn write(folder: &Path, name: &str, frames: &[StageFrame]) {
     for (number, frame) in frames.iter().enumerate() {
         std::fs::write(folder.join(format!("{name}-{number}.jpg")), &frame.jpeg).unwrap();
@@ -136,7 +152,8 @@ impl Kit {
     }
 
     pub(crate) fn with(plan: Plan) -> Kit {
-        let Plan { profile, trust_days, outbox, var: models, change_keys, prepare, logged } = plan;
+        let Plan { profile, trust_days, outbox, var: models, change_keys, prepare, .. } = plan;
+        let Plan { logged, at_central, following, .. } = plan;
         let folder = tempfile::tempdir().unwrap();
         let runtime = Runtime::new().unwrap();
         let made = Timestamp::now() - SignedDuration::from_hours(24 * trust_days);
@@ -145,7 +162,9 @@ impl Kit {
         let faculties = faculties_under(&models.unwrap_or_else(var), &trust).unwrap();
         let people = cast(&faculties);
         let central = DeskCentral::start(runtime.handle().clone(), folder.path(), &[LANE]).unwrap();
+        at_central(&central, &runtime);
         change_keys(folder.path());
+        write_trust(&folder.path().join("trust-own"), &trust);
         let cable = Cable::to(&central.url());
         let simulators = Simulators::start(SPEED).unwrap();
         simulators.stage.show(people.nobody.clone());
@@ -156,6 +175,8 @@ impl Kit {
             central: cable.url(),
             outbox: outbox.unwrap_or_else(|| folder.path().join("outbox.db")),
             profile,
+            releases: following
+                .map(|following| DeskReleases { following, trust: folder.path().join("trust-own") }),
         };
         let (diary, pages) = Diary::new();
         let mut observers: Vec<Box<dyn Observer>> = vec![Box::new(diary)];
@@ -183,7 +204,7 @@ impl Kit {
             plan,
             documents,
             _folder: folder,
-            _runtime: runtime,
+            runtime,
         }
     }
 

@@ -7,9 +7,11 @@ mod degraded;
 mod disk;
 mod killed;
 mod kit;
+mod linked;
 mod logs;
 #[path = "../common/pcscd.rs"]
 mod pcscd;
+mod restarted;
 mod self_test;
 mod soaked;
 mod whole;

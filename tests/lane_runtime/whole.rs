@@ -2,7 +2,7 @@
 //! a chip behind pcscd, gate and reader of printed lines on ptys, a camera on the network, central over TLS, and a
 //! service manager that listens.
 
-use crate::kit::{self, LANE, PATIENCE, SPEED, SURNAME, issue};
+use crate::kit::{self, LANE, PATIENCE, SPEED, SURNAME, issue, write_trust};
 use crate::pcscd::{Service, in_own_namespace, put_down_soon};
 use egate::passage::{Door, Ending};
 use egate::workbench::issue::{Defect, IssuedDocument, TestCountry};
@@ -101,16 +101,13 @@ fn pass() {
     assert!(replayed.status.success() && told.matches("same ").count() == 2, "{told}");
 }
 
-fn write_settings(
+pub(crate) fn write_settings(
     folder: &Path,
     central: &DeskCentral,
     simulators: &Simulators,
     trust: &[(String, Vec<u8>)],
 ) -> std::path::PathBuf {
-    std::fs::create_dir(folder.join("trust")).unwrap();
-    for (name, bytes) in trust {
-        std::fs::write(folder.join("trust").join(name), bytes).unwrap();
-    }
+    write_trust(&folder.join("trust"), trust);
     let shipped = std::fs::read_to_string("config/profile.toml").unwrap();
     let quick = shipped
         .replace("referral_ms = 15000", "referral_ms = 800")
@@ -146,12 +143,12 @@ fn write_settings(
     config
 }
 
-struct Lane {
-    child: Child,
+pub(crate) struct Lane {
+    pub(crate) child: Child,
     said: Receiver<String>,
 }
 
-fn start(config: &Path, notify: &Path) -> Lane {
+pub(crate) fn start(config: &Path, notify: &Path) -> Lane {
     let mut child = Command::new(env!("CARGO_BIN_EXE_egate"))
         .args(["lane", "--config"])
         .arg(config)
@@ -175,7 +172,7 @@ fn start(config: &Path, notify: &Path) -> Lane {
 
 impl Lane {
     /// What the lane says behind these words.
-    fn told(&self, words: &str) -> String {
+    pub(crate) fn told(&self, words: &str) -> String {
         loop {
             let line = self.said.recv_timeout(PATIENCE).unwrap();
             if let Some(rest) = line.strip_prefix(words) {
@@ -193,7 +190,7 @@ impl Drop for Lane {
 }
 
 /// The service manager hears this, sooner or later.
-fn hears(manager: &UnixDatagram, wanted: &str) {
+pub(crate) fn hears(manager: &UnixDatagram, wanted: &str) {
     let deadline = Instant::now() + PATIENCE;
     let mut word = [0; 1024];
     while Instant::now() < deadline {
@@ -205,7 +202,7 @@ fn hears(manager: &UnixDatagram, wanted: &str) {
     panic!("the service manager never heard {wanted}");
 }
 
-fn get(url: &str) -> String {
+pub(crate) fn get(url: &str) -> String {
     let (address, path) = url.strip_prefix("http://").unwrap().split_once('/').unwrap();
     let mut stream = TcpStream::connect(address).unwrap();
     write!(stream, "GET /{path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n").unwrap();

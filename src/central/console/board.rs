@@ -9,7 +9,7 @@ use super::session::Signed;
 use super::view::Frame;
 use super::words::{When, condition_word, span, state_word};
 use crate::central::serve::Shared;
-use crate::central::store::{Alarm, AlarmKind, LaneOverview, LaneReport, Millis, Role};
+use crate::central::store::{Alarm, AlarmKind, LaneAim, LaneOverview, LaneReport, Millis, Role};
 use askama::Template;
 use axum::Form;
 use axum::extract::{Path, State};
@@ -46,6 +46,8 @@ pub(super) struct LaneTile {
     pub(super) heard_ago: Option<String>,
     /// The profile and software of the last record.
     pub(super) runs: Option<String>,
+    /// That it runs another release than it should, in words.
+    pub(super) release: Option<String>,
 }
 
 impl LaneTile {
@@ -70,6 +72,7 @@ impl LaneTile {
             heard: heard.map(When::at),
             heard_ago: heard.map(|at| span(now.saturating_sub(at))),
             runs: None,
+            release: None,
             name: overview.lane.name,
         }
     }
@@ -163,10 +166,13 @@ fn tiles(shared: &Shared, alarms: &[Alarm]) -> anyhow::Result<Vec<LaneTile>> {
     for alarm in alarms.iter().filter(|alarm| alarm.seen.is_none()) {
         *standing.entry(&alarm.lane).or_default() += 1;
     }
+    let aims: HashMap<String, LaneAim> =
+        shared.store.lane_aims()?.into_iter().map(|aim| (aim.lane.clone(), aim)).collect();
     let tile = |overview: LaneOverview| {
         let name = overview.lane.name.clone();
         let count = standing.get(name.as_str()).copied().unwrap_or_default();
-        LaneTile::new(overview, said.get(name.as_str()).copied(), count, now)
+        let tile = LaneTile::new(overview, said.get(name.as_str()).copied(), count, now);
+        LaneTile { release: aims.get(&name).and_then(LaneAim::amiss), ..tile }
     };
     let mut tiles: Vec<LaneTile> = shared.store.lanes()?.into_iter().map(tile).collect();
     tiles.sort_by_cached_key(|tile| by_number(&tile.name));

@@ -16,6 +16,7 @@ mod orders;
 mod pages;
 mod plot;
 mod queue;
+mod releases;
 mod rows;
 mod session;
 mod sign_in;
@@ -59,6 +60,10 @@ pub(super) fn router(shared: Arc<Shared>) -> Router {
         .route("/lists", get(lists::page))
         .route("/lists/{list}/{generation}", get(lists::review))
         .route("/lists/{list}/{generation}/decision", post(lists::decide))
+        .route("/releases", get(releases::page))
+        .route("/releases/{generation}", get(releases::review))
+        .route("/releases/{generation}/roll", post(releases::roll))
+        .route("/releases/{generation}/halt", post(releases::halt))
         .route("/users", get(users::page).post(users::invite))
         .route("/users/bar", post(users::bar))
         .route("/sessions", get(users::own))

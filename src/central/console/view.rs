@@ -22,6 +22,7 @@ pub(super) struct Frame {
     pub(super) audits: bool,
     pub(super) sees_work: bool,
     pub(super) keeps_lists: bool,
+    pub(super) sees_releases: bool,
     pub(super) keeps_users: bool,
 }
 
@@ -39,6 +40,7 @@ impl Frame {
             audits: session.role.audits(),
             sees_work: session.role.sees_work(),
             keeps_lists: session.role.keeps_lists(),
+            sees_releases: session.role.sees_releases(),
             keeps_users: session.role.keeps_users(),
         })
     }

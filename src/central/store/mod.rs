@@ -59,7 +59,7 @@ pub use list_review::{ListChange, ListDiff};
 pub use lists::{Approval, ENTRIES_AT_ONCE, Generation, ListKind, Listed, ListedEntry, NewEntry};
 pub use postgres::PostgresSettings;
 pub use records::{Appended, PassageFilter, RecordKey, StoredPassage, VerifiedRecord};
-pub use releases::{LaneRelease, Release, ReleaseState};
+pub use releases::{LaneAim, LaneRelease, Release, ReleaseState};
 pub use retention::{Deletion, Due, PictureKind};
 pub use snapshots::{EntryInForce, StoredSnapshot};
 pub use statistics::{

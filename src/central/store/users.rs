@@ -44,6 +44,16 @@ impl Role {
         matches!(self, Role::Supervisor)
     }
 
+    /// May propose releases to lanes, halt them, and roll out those that another proposed.
+    pub fn makes_releases(self) -> bool {
+        matches!(self, Role::Supervisor | Role::Engineer)
+    }
+
+    /// May see releases and what each lane runs.
+    pub fn sees_releases(self) -> bool {
+        self.makes_releases() || self.audits()
+    }
+
     /// May invite and bar users, end their sessions, see officers' workload.
     pub fn keeps_users(self) -> bool {
         matches!(self, Role::Supervisor)

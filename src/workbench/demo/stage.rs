@@ -88,6 +88,7 @@ impl Stage {
             central: central.url(),
             outbox: settings.folder.join("outbox.db"),
             profile: Profile { topology: settings.topology, ..profile_at_speed(settings.speed) },
+            releases: None,
         };
         let (observer, passages, prompts) = Watch::new(Arc::new(plan.profile.clone()), trust);
         let handle = runtime.handle().clone();

@@ -2,10 +2,14 @@
 
 use super::central::LOOPBACK;
 use crate::devices::screen::ScreenServer;
-use crate::lane::{Conditions, Connection, Equipment, Faculties, Lane, Observer, run};
+use crate::lane::{
+    Basis, Conditions, Connection, Equipment, Faculties, Following, Lane, Observer, ReleaseKeeper,
+    TrustKeeper, follow_trust, run,
+};
 use crate::outbox::{BackOff, LaneKit, Outbox, RunningUploader};
 use crate::policy::{Condition, Profile};
 use anyhow::{Context, bail};
+use ed25519_dalek::VerifyingKey;
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -33,6 +37,17 @@ pub struct LanePlan {
     pub outbox: PathBuf,
     /// What is asked for.
     pub profile: Profile,
+    /// Whether it takes releases from central, and how.
+    pub releases: Option<DeskReleases>,
+}
+
+/// How a lane on a desk takes releases.
+#[derive(Debug, Clone)]
+pub struct DeskReleases {
+    /// When it asks and judges: short, so that it is seen.
+    pub following: Following,
+    /// Folder of the lane's own files of trust.
+    pub trust: PathBuf,
 }
 
 /// A lane that runs on simulators.
@@ -69,13 +84,26 @@ impl DeskLane {
         let kit = LaneKit::read(&plan.kit)?;
         let connection = Connection { url: &plan.central, kit, back_off: BACK_OFF, bytes_per_second: None };
         let _inside = runtime.enter();
-        let (lane, uploader) = Lane::connect(&plan.name, plan.profile, faculties, &plan.outbox, connection)?;
+        let answers = connection.kit.answers;
+        let LanePlan { name, outbox: place, profile, releases, .. } = &plan;
+        let (mut lane, uploader) = Lane::connect(name, profile.clone(), faculties, place, connection)?;
+        if let Some(releases) = releases {
+            follow(&mut lane, &plan, releases, answers)?;
+        }
         let (outbox, faculties) = (lane.outbox.clone(), lane.faculties.clone());
         let conditions = lane.conditions.clone();
         let (stop, stopped) = watch::channel(false);
         let task = runtime.spawn(run(lane, equipment, observer, stopped));
         let runtime = runtime.clone();
         Ok(DeskLane { conditions, outbox, faculties, screen: address, runtime, stop, task, uploader })
+    }
+
+    /// Waits until the lane has ended by itself, to be started again.
+    ///
+    /// # Errors
+    /// When it still runs after `patience`.
+    pub fn wait_ended(&self, patience: Duration) -> anyhow::Result<()> {
+        self.until(patience, || Ok(self.task.is_finished()))
     }
 
     /// What is amiss; `None` until the lane has looked at everything.
@@ -133,4 +161,22 @@ impl DeskLane {
             ended?
         })
     }
+}
+
+/// The lane takes central's releases; what it runs begins with its own profile and trust.
+fn follow(
+    lane: &mut Lane,
+    plan: &LanePlan,
+    releases: &DeskReleases,
+    answers: VerifyingKey,
+) -> anyhow::Result<()> {
+    let keeper = ReleaseKeeper::start(plan.outbox.with_file_name("releases"), answers)?;
+    let trust = releases.trust.clone();
+    let basis = Basis { profile: plan.profile.clone(), topology: None, trust: trust.clone(), upload: None };
+    lane.profiles.send_replace(Arc::new(basis.profile(keeper.running())));
+    let (sources, moved) = watch::channel(basis.trust(keeper.running()));
+    let kept = TrustKeeper::new(&trust, plan.outbox.with_file_name("trust-kept"));
+    tokio::spawn(follow_trust(kept, moved, lane.faculties.clone()));
+    lane.follow_releases(keeper, basis, sources, releases.following);
+    Ok(())
 }

@@ -19,6 +19,6 @@ mod simulators;
 pub use cast::Cast;
 pub use central::DeskCentral;
 pub use diary::{Diary, Entry, Pages};
-pub use lane::{DeskLane, LanePlan};
+pub use lane::{DeskLane, DeskReleases, LanePlan};
 pub use person::{Person, empty_cabin};
 pub use simulators::Simulators;

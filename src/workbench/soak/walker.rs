@@ -123,6 +123,7 @@ impl Walker {
             central: central.url(),
             outbox: folder.join(format!("{name}.db")),
             profile: profile(),
+            releases: None,
         };
         let (diary, pages) = Diary::new();
         let equip = |screen| simulators.equipment(screen);
