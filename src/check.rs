@@ -242,6 +242,7 @@ reasons! {
     DiskNearlyFull = 5011, "The lane's disk or queue has little room left, or takes no writing.";
     ClockWrong = 5012, "The lane's clock jumped or is wrong.";
     CertificateExpiring = 5013, "The lane's certificate ends soon.";
+    QueueStuck = 5014, "Central does not take what the lane's queue holds.";
 }
 
 /// A number that no [`Reason`] has.

@@ -144,6 +144,9 @@ async fn metrics_tell_each_lanes_totals_and_csv_hides_what_is_few() {
     let (status, metrics) = get(&world, "/metrics").await;
     assert_eq!(status, 200);
     for line in [
+        "egate_passages{ending=\"admitted\"} 8",
+        "egate_passages{ending=\"referred\"} 2",
+        "egate_passages{ending=\"withdrawn\"} 0",
         "egate_stage_total{lane=\"lane-1\",port=\"harbour\",stage=\"chip_read\"} 10",
         "egate_ending_total{lane=\"lane-1\",port=\"harbour\",ending=\"referred\"} 2",
         "egate_reason_total{lane=\"lane-1\",port=\"harbour\",reason=\"2002\"} 2",
@@ -152,7 +155,7 @@ async fn metrics_tell_each_lanes_totals_and_csv_hides_what_is_few() {
     ] {
         assert!(metrics.lines().any(|found| found == line), "{line}: {metrics}");
     }
-    assert!(!metrics.contains("ERIKSSON"));
+    assert!(metrics.contains("egate_lane_silent_seconds{lane=\"lane-1\"} ") && !metrics.contains("ERIKSSON"));
     world.central.stop().await.unwrap();
 }
 

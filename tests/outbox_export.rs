@@ -6,13 +6,14 @@ mod common;
 use common::central::{World, admitted, face};
 use ed25519_dalek::SigningKey;
 use egate::central::store::PassageFilter;
-use egate::outbox::{Outbox, export, verify_file};
+use egate::outbox::{Backlog, CentralHas, Extent, Outbox, OutboxError, Uploader, export, verify_file};
 use egate::passage::{Ending, Outcome, Picture};
 use egate::policy::PassageId;
 use egate::record::{PictureLabel, SealedPicture, SignedRecord};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::sync::{Arc, Mutex};
 
 fn outcome(number: u64) -> Outcome {
     Outcome {
@@ -177,17 +178,114 @@ async fn records_carried_by_hand_are_stored_once_and_acknowledged_when_the_line_
     let audit = &store.audit_lines(1).unwrap()[0];
     assert_eq!((audit.actor.as_str(), audit.act.as_str()), ("supervisor", "records.import"));
 
-    // The line is back: all of it is acknowledged as known.
-    let queue = std::sync::Arc::new(std::sync::Mutex::new(outbox));
-    let uploader = egate::outbox::Uploader::start(world.client("lane-1"), queue.clone(), Default::default());
+    // The line is back: central is asked what it has, and nothing of it is sent again.
+    let queue = Arc::new(Mutex::new(Counting { outbox, records: 0, pictures: 0 }));
+    let later = outcome(71);
+    let sealed = SealedPicture::new(Picture::Portrait, "image/jpeg", seal(&later.passage.0));
+    queue.lock().unwrap().outbox.append(&later, &[sealed], "standard").unwrap();
+    let uploader = Uploader::start(world.client("lane-1"), queue.clone(), Default::default());
     let wait = async {
-        while !queue.lock().unwrap().is_empty().unwrap() {
+        while !queue.lock().unwrap().outbox.is_empty().unwrap() {
             tokio::time::sleep(std::time::Duration::from_millis(10)).await;
         }
     };
     tokio::time::timeout(std::time::Duration::from_secs(60), wait).await.unwrap();
     uploader.stop().await;
-    assert_eq!(store.passages(&all).unwrap().len(), 70);
+    assert_eq!(store.passages(&all).unwrap().len(), 71);
+    let queue = queue.lock().unwrap();
+    // Once to see its pictures, once to send it.
+    assert!(queue.records <= 2 && queue.pictures == 1, "{} {}", queue.records, queue.pictures);
+}
+
+/// A queue that counts what is read of it to be sent.
+struct Counting {
+    outbox: Outbox,
+    records: usize,
+    pictures: usize,
+}
+
+impl Backlog for Counting {
+    type Error = OutboxError;
+
+    fn extent(&mut self) -> Result<Option<Extent>, OutboxError> {
+        Backlog::extent(&mut self.outbox)
+    }
+
+    fn head(&mut self) -> Result<Option<(String, u64)>, OutboxError> {
+        Backlog::head(&mut self.outbox)
+    }
+
+    fn known(&mut self, has: &CentralHas) -> Result<Vec<u64>, OutboxError> {
+        Backlog::known(&mut self.outbox, has)
+    }
+
+    fn pending_after(&mut self, after: u64, most: usize) -> Result<Vec<SignedRecord>, OutboxError> {
+        let pending = Backlog::pending_after(&mut self.outbox, after, most)?;
+        self.records += pending.len();
+        Ok(pending)
+    }
+
+    fn sealed_picture(&mut self, sha256: &str) -> Result<Option<Vec<u8>>, OutboxError> {
+        self.pictures += 1;
+        Backlog::sealed_picture(&mut self.outbox, sha256)
+    }
+
+    fn acknowledge(&mut self, epoch: &str, through: u64) -> Result<(), OutboxError> {
+        Backlog::acknowledge(&mut self.outbox, epoch, through)
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lane_without_a_line_forgets_by_a_receipt_what_was_carried_to_central() {
+    let world = World::start().await;
+    let kit = world.kit("lane-1");
+    // More records than one receipt holds would take long: three, and two that come after the export.
+    let path = queue(world.folder.path(), &kit.record_key, |passage| passage.as_bytes().to_vec(), 3);
+    let out = world.folder.path().join("stick");
+    export(&path, &out).unwrap();
+    let mut outbox = Outbox::open(&path, "lane-1", kit.record_key.clone(), 64 << 20).unwrap();
+    for number in 4..=5 {
+        outbox.append(&outcome(number), &[], "standard").unwrap();
+    }
+    let office = &world.central.office;
+    let lane_kit = world.settings.identity.join("lanes/lane-1");
+    let forget = |file: &str| {
+        let kit = lane_kit.to_str().unwrap();
+        egate(
+            &["outbox", "receipt", file, "--outbox", "outbox.db", "--kit", kit, "--json"],
+            world.folder.path(),
+        )
+    };
+    let file = |name: &str| world.folder.path().join(name);
+    let early = office.write_receipts(&out, &file("early"), "supervisor").await.unwrap();
+    assert_eq!((early.from, early.records), (1, 0));
+    let done = forget("early");
+    assert_eq!(
+        String::from_utf8_lossy(&done.stdout).trim(),
+        r#"{"forgotten":0,"waiting":5,"collides":null}"#
+    );
+
+    office.import_records(&out, "supervisor").await.unwrap();
+    let written = office.write_receipts(&out, &file("late"), "supervisor").await.unwrap();
+    assert_eq!((written.lane.as_str(), written.records), ("lane-1", 3));
+    assert!(office.write_receipts(&out, &file("late"), "supervisor").await.is_err(), "never over a file");
+    let audit = &world.central.store().audit_lines(1).unwrap()[0];
+    assert_eq!((audit.actor.as_str(), audit.act.as_str()), ("supervisor", "records.receipt"));
+    for _ in 0..2 {
+        let done = forget("late");
+        let said = String::from_utf8_lossy(&done.stdout).into_owned();
+        assert!(done.status.success() && said.contains(r#""waiting":2,"#), "{said}");
+    }
+    // The lane had its queue open all the while, and goes on.
+    assert_eq!(outbox.append(&outcome(6), &[], "standard").unwrap().sequence, 6);
+    assert_eq!(outbox.len().unwrap(), 3);
+    let first = SealedPicture::new(Picture::Portrait, "image/jpeg", outcome(1).passage.0.into_bytes());
+    assert_eq!(outbox.sealed_picture(&first.sha256).unwrap(), None, "its pictures are gone with it");
+
+    let text = fs::read_to_string(file("late")).unwrap();
+    fs::write(file("changed"), text.replacen("lane-1", "lane-2", 1)).unwrap();
+    assert!(!forget("changed").status.success());
+    assert_eq!(outbox.len().unwrap(), 3);
 }
 
 #[tokio::test(flavor = "multi_thread")]

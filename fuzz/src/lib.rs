@@ -8,6 +8,7 @@
 mod devices;
 mod documents;
 mod orders;
+mod records;
 mod seeds;
 mod trust;
 
@@ -17,7 +18,7 @@ use std::path::Path;
 type Parser = fn(&[u8]);
 
 /// All parsers by the names of their targets.
-pub const PARSERS: [(&str, Parser); 31] = [
+pub const PARSERS: [(&str, Parser); 33] = [
     // What a chip says.
     ("tlv", documents::tlv),
     ("answers", documents::answers),
@@ -47,6 +48,8 @@ pub const PARSERS: [(&str, Parser); 31] = [
     ("card", devices::card),
     ("settings", devices::settings),
     ("record", devices::record),
+    ("records_file", records::file),
+    ("receipts", records::receipts),
     ("snapshot", devices::snapshot),
     ("snapshot_delta", devices::snapshot_delta),
     // What central orders of a lane.

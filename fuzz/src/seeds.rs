@@ -159,6 +159,8 @@ pub(crate) fn of(name: &str) -> Vec<Vec<u8>> {
             br#"{"records":[{"canonical":"{}","sha256":"00","signature":"00"}]}"#.to_vec(),
             br#"{"epoch":"e","stored_through":7}"#.to_vec(),
         ],
+        "records_file" => super::records::file_seeds(),
+        "receipts" => super::records::receipt_seeds(),
         "snapshot" => vec![snapshot(&[]), snapshot(&["UTOL898902C3", "UTOX000000X0"])],
         "snapshot_delta" => {
             let (from, to) = (snapshot(&["UTOL898902C3"]), snapshot(&["UTOL898902C3", "UTOX000000X0"]));

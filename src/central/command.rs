@@ -154,6 +154,24 @@ enum Preparation {
         #[arg(long)]
         by: String,
     },
+    /// Write central's signed word on which records of a carried folder it has, for `egate outbox receipt`
+    #[command(
+        after_help = "Example:\n  egate central receipt --config central.toml --from /media/stick/lane-1 --out /media/stick/lane-1.receipt --by supervisor"
+    )]
+    Receipt {
+        /// The service's settings
+        #[arg(long, default_value = DEFAULT_CONFIG)]
+        config: PathBuf,
+        /// The folder of `egate outbox export`
+        #[arg(long)]
+        from: PathBuf,
+        /// The file to make
+        #[arg(long)]
+        out: PathBuf,
+        /// Who takes it, for the audit trail
+        #[arg(long)]
+        by: String,
+    },
     /// What lanes and other systems call, as OpenAPI 3.1
     #[command(after_help = "Example:\n  egate central openapi > openapi.json")]
     Openapi,
@@ -212,6 +230,10 @@ pub fn serve(args: &CentralArgs) -> anyhow::Result<bool> {
         Some(Preparation::Command(command)) => return order_command::run(command),
         Some(Preparation::ImportRecords { config, from, by }) => {
             let done = wait_for(office(config)?.import_records(from, by))?;
+            println!("{}", serde_json::to_string(&done)?);
+        }
+        Some(Preparation::Receipt { config, from, out, by }) => {
+            let done = wait_for(office(config)?.write_receipts(from, out, by))?;
             println!("{}", serde_json::to_string(&done)?);
         }
         Some(Preparation::Openapi) => print!("{}", openapi::document()?),

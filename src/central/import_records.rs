@@ -115,7 +115,8 @@ fn store_picture(shared: &Shared, folder: &Path, name: &str) -> anyhow::Result<b
     Ok(true)
 }
 
-fn next_record(file: &mut impl BufRead, line: u64) -> anyhow::Result<Option<SignedRecord>> {
+/// The next record of an exported file; `line` counts from 1. Nothing of it is verified.
+pub(super) fn next_record(file: &mut impl BufRead, line: u64) -> anyhow::Result<Option<SignedRecord>> {
     let mut text = Vec::new();
     if file.take(LINE_MOST).read_until(b'\n', &mut text)? == 0 {
         return Ok(None);

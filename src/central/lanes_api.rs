@@ -4,14 +4,14 @@ use super::ingest::{IngestError, ingest, is_epoch, refusal};
 use super::pictures::PictureError;
 use super::serve::Shared;
 use super::store::{AuditEntry, Lane, Millis};
-use super::{commands, enrol, lane_watch, lookup, snapshot, tls};
+use super::{commands, enrol, lane_watch, lookup, receipt, snapshot, tls};
 use crate::record::wire::{
     LANE_TIME, LookupAnswer, LookupQuestion, PICTURE_BYTES_MOST, RECORD_BYTES_MOST, RecordBatch, Refusal,
     RefusalCode, Telemetry, TelemetryAnswer, TelemetryBatch,
 };
 use crate::record::{
-    CommandOrder, CommandReport, LANE_TEXT_MOST, LaneState, POLL_MOST_MS, ReleaseManifest, RunningRelease,
-    Signed, SignedAnswer, SnapshotHeader,
+    CommandOrder, CommandReport, LANE_TEXT_MOST, LaneState, POLL_MOST_MS, Receipt, ReleaseManifest,
+    RunningRelease, Signed, SignedAnswer, SnapshotHeader,
 };
 use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{Path, Query, Request, State};
@@ -50,6 +50,7 @@ pub(super) fn router(shared: Arc<Shared>) -> Router {
         .route("/v1/health", get(async || StatusCode::NO_CONTENT))
         .route("/v1/pictures/{sha256}", put(put_picture))
         .route("/v1/records", post(post_records))
+        .route("/v1/records/{epoch}/{from}", get(get_receipt))
         .route("/v1/telemetry", post(post_telemetry))
         .route("/v1/lookups", post(post_lookup))
         .route("/v1/commands/{id}", post(post_command_report))
@@ -173,6 +174,18 @@ async fn post_records(
         }
         Err(IngestError::Store(error)) => Err(ApiError::from(anyhow::Error::from(error))),
     }
+}
+
+async fn get_receipt(
+    State(shared): State<Arc<Shared>>,
+    Extension(lane): Extension<Lane>,
+    Path((epoch, from)): Path<(String, u64)>,
+) -> Result<Json<Signed<Receipt>>, ApiError> {
+    if !is_epoch(&epoch) || i64::try_from(from).is_err() {
+        return Err(malformed("an epoch is 32 hexadecimal digits, a sequence counts from 1".to_owned()));
+    }
+    let receipt = shared.blocking(move |shared| receipt::receipt(shared, &lane.name, &epoch, from)).await?;
+    Ok(Json(receipt.1))
 }
 
 async fn post_telemetry(

@@ -13,6 +13,7 @@
 use super::openapi;
 use super::serve::Shared;
 use super::store::{LaneTotal, storable_word};
+use crate::passage::Ending;
 use axum::Router;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
@@ -130,28 +131,29 @@ async fn metrics(State(shared): State<Arc<Shared>>) -> Response {
     }
 }
 
-/// What this process counted, and what the database holds.
+/// What this process counted, and what the database holds. Nothing here counts records: with millions of them the
+/// sums that statistics keep are what can be asked every few seconds; they follow the records by some seconds.
 fn stored(shared: &Shared) -> anyhow::Result<String> {
     let mut text = String::new();
     shared.counters.write(&mut text)?;
-    let [admitted, referred, withdrawn] = shared.store.endings()?;
-    head(&mut text, "egate_passages", "Passages stored, by ending", "gauge")?;
-    for (ending, count) in [("admitted", admitted), ("referred", referred), ("withdrawn", withdrawn)] {
-        writeln!(text, "egate_passages{{ending=\"{ending}\"}} {count}")?;
+    let totals = shared.store.lane_totals()?;
+    head(&mut text, "egate_passages", "Passages counted, by ending", "gauge")?;
+    for ending in [Ending::Admitted, Ending::Referred, Ending::Withdrawn] {
+        let counts = totals.iter().flat_map(|lane| &lane.endings).filter(|(of, _)| *of == ending);
+        let count: u64 = counts.map(|(_, count)| count).sum();
+        writeln!(text, "egate_passages{{ending=\"{}\"}} {count}", storable_word(&ending))?;
     }
     head(&mut text, "egate_open_cases", "Referred cases without a decision", "gauge")?;
     writeln!(text, "egate_open_cases {}", shared.store.open_cases(0)?.1)?;
     head(&mut text, "egate_alarms", "Alarms that stand", "gauge")?;
     writeln!(text, "egate_alarms {}", shared.store.alarms(ALARMS_MOST)?.len())?;
-    head(&mut text, "egate_lane_silent_seconds", "Time since a lane's last record", "gauge")?;
-    for lane in shared.store.lanes()? {
-        if let Some(last) = lane.last_record {
-            let seconds = shared.now().saturating_sub(last).max(0) / 1000;
-            // Names of lanes are of letters, digits and hyphens.
-            writeln!(text, "egate_lane_silent_seconds{{lane=\"{}\"}} {seconds}", lane.lane.name)?;
-        }
+    head(&mut text, "egate_lane_silent_seconds", "Time since a lane's newest record came", "gauge")?;
+    for (lane, newest) in shared.store.newest_arrivals()? {
+        let seconds = shared.now().saturating_sub(newest).max(0) / 1000;
+        // Names of lanes are of letters, digits and hyphens.
+        writeln!(text, "egate_lane_silent_seconds{{lane=\"{lane}\"}} {seconds}")?;
     }
-    lane_totals(&mut text, &shared.store.lane_totals()?, &shared.store.ports()?)?;
+    lane_totals(&mut text, &totals, &shared.store.ports()?)?;
     head(&mut text, "egate_lane_clock_ahead_seconds", "How far a lane's clock is ahead", "gauge")?;
     for clock in shared.store.clocks()? {
         let seconds = clock.ahead as f64 / 1000.0;

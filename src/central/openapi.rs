@@ -9,8 +9,8 @@ use crate::record::wire::{
     BatchAnswer, LookupAnswer, LookupQuestion, RecordBatch, Refusal, TelemetryAnswer, TelemetryBatch,
 };
 use crate::record::{
-    CommandOrder, CommandReport, LaneState, PassageRecord, ReleaseManifest, RunningRelease, SignedAnswer,
-    SnapshotHeader,
+    CommandOrder, CommandReport, LaneState, PassageRecord, Receipt, ReleaseManifest, RunningRelease,
+    SignedAnswer, SnapshotHeader,
 };
 use serde::Serialize;
 use utoipa::{Modify, OpenApi, ToSchema};
@@ -54,10 +54,10 @@ impl Modify for ByCertificate {
         (name = "monitoring", description = "The monitoring's listener: plain HTTP, nothing of any traveller")
     ),
     paths(
-        health, put_picture, post_records, post_telemetry, post_lookup, get_commands, post_command_report,
+        health, put_picture, post_records, get_receipt, post_telemetry, post_lookup, get_commands, post_command_report,
         put_state, get_release, put_running, get_lists, get_lists_delta, get_content, healthz, readyz, metrics, openapi_json
     ),
-    components(schemas(Refusal, LookupAnswer, CommandOrder, PassageRecord, ReleaseManifest, SnapshotHeader)),
+    components(schemas(Refusal, LookupAnswer, CommandOrder, PassageRecord, Receipt, ReleaseManifest, SnapshotHeader)),
     modifiers(&ByCertificate)
 )]
 struct Api;
@@ -94,6 +94,18 @@ fn put_picture() {}
     )
 )]
 fn post_records() {}
+
+/// Which records of the lane's queue central has, from a sequence on. `canonical` is a `Receipt`; one that is full is
+/// followed by the next from its last sequence on.
+#[utoipa::path(
+    get, path = "/v1/records/{epoch}/{from}", tag = "lanes", security(("lane" = [])),
+    params(
+        ("epoch" = String, Path, description = "Of the lane's queue, 32 hexadecimal digits"),
+        ("from" = u64, Path, description = "The first sequence that is asked about")
+    ),
+    responses((status = 200, body = SignedStatement), (status = 400, body = Refusal), (status = 503, body = Refusal))
+)]
+fn get_receipt() {}
 
 /// What a lane tells of itself.
 #[utoipa::path(

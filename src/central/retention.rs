@@ -17,6 +17,9 @@ const AT_ONCE: usize = 100;
 /// A day.
 const DAY: Millis = 24 * 60 * 60 * 1000;
 
+/// Fewest days for which a picture waits for its record: on all but the last of them a record may still name it.
+pub const UNNAMED_LEAST: u16 = 2;
+
 /// For how many days pictures are kept, by the passage's ending, and records. A referred case that nobody decided
 /// keeps its pictures and its record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,6 +31,8 @@ pub struct RetentionSettings {
     pub referred_days: u16,
     /// Of those who withdrew.
     pub withdrawn_days: u16,
+    /// A picture that no record has named for so many days is deleted; fewer than [`UNNAMED_LEAST`] count as that.
+    pub unnamed_days: u16,
     /// Other days for the portraits out of chips.
     pub portraits: KindDays,
     /// Other days for what the cameras took.
@@ -56,6 +61,7 @@ impl Default for RetentionSettings {
             admitted_days: 2,
             referred_days: 30,
             withdrawn_days: 2,
+            unnamed_days: 30,
             portraits: none,
             frames: none,
             records_days: None,
@@ -64,6 +70,11 @@ impl Default for RetentionSettings {
 }
 
 impl RetentionSettings {
+    /// After how many days a picture that no record names is deleted.
+    pub fn unnamed(&self) -> u16 {
+        self.unnamed_days.max(UNNAMED_LEAST)
+    }
+
     /// For how many days pictures of a kind are kept of passages that ended so.
     pub fn days(&self, kind: PictureKind, ending: Ending) -> u16 {
         let own = match kind {

@@ -9,7 +9,7 @@ use super::retention::{self, RetentionSettings};
 use super::settings::{CentralSettings, ConsoleSettings};
 use super::snapshot::{self, Deltas};
 use super::store::{Millis, Role, Store};
-use super::{backup, console, enrol, lanes_api, lookup, statistics, tls};
+use super::{backup, console, enrol, lanes_api, lookup, loose_pictures, statistics, tls};
 use anyhow::Context;
 use axum_server::Handle;
 use axum_server::tls_rustls::{RustlsAcceptor, RustlsConfig};
@@ -37,6 +37,10 @@ const LOOK_EVERY: Duration = Duration::from_secs(5);
 
 /// How often pictures are deleted whose time is over.
 const DELETE_EVERY: Duration = Duration::from_secs(60 * 60);
+/// How often it is looked for pictures that no record names.
+const SWEEP_EVERY: Duration = Duration::from_secs(24 * 60 * 60);
+/// For the first time so long after the start: it lists all pictures, and there is more urgent work then.
+const SWEEP_AFTER: Duration = Duration::from_secs(10 * 60);
 
 /// How often history, retention and statistics hear of what came.
 const SETTLE_EVERY: Duration = Duration::from_secs(1);
@@ -208,6 +212,14 @@ impl Central {
         });
         let name = "pictures deleted whose time was over";
         running.tasks.spawn(again(Arc::clone(&watched), DELETE_EVERY, name, retention::delete_due));
+        let sweeping = Arc::clone(&watched);
+        running.tasks.spawn(async move {
+            let mut stopping = sweeping.stopping.subscribe();
+            if tokio::time::timeout(SWEEP_AFTER, stopping.wait_for(|stop| *stop)).await.is_ok() {
+                return Ok(());
+            }
+            again(sweeping, SWEEP_EVERY, "pictures deleted that no record named", loose_pictures::sweep).await
+        });
         let name = "records and decisions settled";
         running.tasks.spawn(again(Arc::clone(&watched), SETTLE_EVERY, name, statistics::settle_all));
         running.tasks.spawn(async move {
@@ -226,7 +238,8 @@ fn open(settings: &CentralSettings, console_secure: bool) -> anyhow::Result<Shar
     let keys = enrol::picture_keys(&settings.identity)?;
     Ok(Shared {
         store: Arc::new(store),
-        pictures: Pictures::open(&settings.pictures, settings.data.join("pictures"), keys)?,
+        pictures: Pictures::open(&settings.pictures, settings.data.join("pictures"), keys)?
+            .unnamed_for(settings.retention.unnamed()),
         identity: settings.identity.clone(),
         answers: enrol::answer_key(&settings.identity)?,
         room: Semaphore::new(CALLS_AT_ONCE),

@@ -3,7 +3,7 @@
 
 use super::conditions::Conditions;
 use super::inputs::Faculties;
-use crate::outbox::{CentralClient, Outbox};
+use crate::outbox::{CentralClient, Outbox, UploadState};
 use crate::policy::Condition;
 use crate::trust::TrustStore;
 use anyhow::{Context, ensure};
@@ -14,6 +14,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 /// From one look to the next.
@@ -82,6 +83,22 @@ pub(super) fn start(surveyed: Surveyed, conditions: Conditions) -> Monitor {
             tokio::time::sleep(if reached { RHYTHM } else { RHYTHM_AWAY }).await;
         }
     }))
+}
+
+/// Notes when central does not take what the queue holds, and when all of it has arrived again; until the upload is
+/// gone.
+pub(super) async fn note_upload(mut state: watch::Receiver<UploadState>, conditions: Conditions) {
+    loop {
+        let now = state.borrow_and_update().clone();
+        match now {
+            UploadState::Stuck { why } => conditions.note(Condition::QueueStuck, "upload", Some(why)),
+            UploadState::Idle => conditions.note(Condition::QueueStuck, "upload", None),
+            UploadState::Sending | UploadState::Waiting { .. } => {}
+        }
+        if state.changed().await.is_err() {
+            return;
+        }
+    }
 }
 
 fn note(conditions: &Conditions, condition: Condition, source: &'static str, found: anyhow::Result<()>) {

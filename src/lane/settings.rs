@@ -1,7 +1,7 @@
 //! A lane's settings, in TOML (`config/lane.toml` is a commented example), and what they bring up.
 
 use super::link::{Link, LinkParts};
-use super::monitor::{self, Surveyed};
+use super::monitor::{self, Surveyed, note_upload};
 use super::orders::CommandBook;
 use super::snapshot::Lists;
 use super::telling::tell_changes;
@@ -16,9 +16,7 @@ use crate::devices::gate::GateSettings;
 use crate::devices::mrz_reader::{MrzReaderSettings, SerialMrzReader};
 use crate::devices::screen::{ScreenServer, ScreenSettings};
 use crate::face::{InferenceSettings, ModelSet};
-use crate::outbox::{
-    BackOff, CentralClient, CentralClientSettings, ClientError, LaneKit, Outbox, RunningUploader, Uploader,
-};
+use crate::outbox::{BackOff, CentralClient, ClientError, LaneKit, Outbox, RunningUploader, Uploader};
 use crate::policy::config::read_toml;
 use crate::policy::{Profile, Topology};
 use crate::trust::TrustStore;
@@ -280,13 +278,7 @@ pub fn serve(args: &LaneArgs, recorder: MakeRecorder) -> anyhow::Result<bool> {
 /// # Errors
 /// When the address is none or the kit's certificates do not read.
 pub fn client(url: &str, kit: &LaneKit) -> Result<CentralClient, ClientError> {
-    CentralClient::new(&CentralClientSettings {
-        url: url.to_owned(),
-        authority_pem: kit.authority_pem.clone(),
-        certificate_pem: kit.certificate_pem.clone(),
-        key_pem: kit.key_pem.clone(),
-        answers: kit.answers,
-    })
+    CentralClient::of(url, kit)
 }
 
 /// The way to central.
@@ -339,6 +331,7 @@ impl Lane {
             outbox: outbox.clone(),
         });
         let uploader = Uploader::start_paced(central.clone(), outbox.clone(), back_off, bytes_per_second);
+        tokio::spawn(note_upload(uploader.state(), conditions.clone()));
         tokio::spawn(tell_changes(conditions.watch(), outbox.clone(), uploader.wake()));
         let lane = Lane {
             name: name.to_owned(),

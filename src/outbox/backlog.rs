@@ -1,6 +1,6 @@
 //! What the upload needs of a queue, and what it sends next.
 
-use super::{Outbox, OutboxError};
+use super::{CentralHas, Outbox, OutboxError};
 use crate::record::SignedRecord;
 use crate::record::wire::Telemetry;
 use std::collections::BTreeSet;
@@ -32,6 +32,14 @@ pub trait Backlog: Send + 'static {
     type Error: std::error::Error + Send + Sync + 'static;
     /// Which records are not acknowledged; `None` when all are.
     fn extent(&mut self) -> Result<Option<Extent>, Self::Error>;
+    /// Epoch and sequence of the last record ever appended; `None` when that is not known.
+    fn head(&mut self) -> Result<Option<(String, u64)>, Self::Error> {
+        Ok(None)
+    }
+    /// Which of the records that wait central has unchanged, in rising order.
+    fn known(&mut self, _has: &CentralHas) -> Result<Vec<u64>, Self::Error> {
+        Ok(Vec::new())
+    }
     /// The oldest of them whose sequence is beyond `after`, in chain order, at most so many.
     fn pending_after(&mut self, after: u64, most: usize) -> Result<Vec<SignedRecord>, Self::Error>;
     /// The sealed bytes of a picture.
@@ -53,6 +61,15 @@ impl Backlog for Outbox {
 
     fn extent(&mut self) -> Result<Option<Extent>, OutboxError> {
         Outbox::extent(self)
+    }
+
+    fn head(&mut self) -> Result<Option<(String, u64)>, OutboxError> {
+        let head = Outbox::head(self)?;
+        Ok(Some((self.epoch().to_owned(), head.sequence)))
+    }
+
+    fn known(&mut self, has: &CentralHas) -> Result<Vec<u64>, OutboxError> {
+        Outbox::known(self, has)
     }
 
     fn pending_after(&mut self, after: u64, most: usize) -> Result<Vec<SignedRecord>, OutboxError> {
@@ -120,6 +137,11 @@ impl Order {
     pub(super) fn stored(&mut self, extent: &Extent, first: u64, last: u64) -> Option<u64> {
         self.ahead.extend(first..=last);
         self.through(extent)
+    }
+
+    /// Central has these, by whatever way they came.
+    pub(super) fn known(&mut self, sequences: impl IntoIterator<Item = u64>) {
+        self.ahead.extend(sequences);
     }
 
     /// Up to where central has everything.

@@ -4,6 +4,7 @@
 //! no authority but the lane's own. What can never happen: an answer of any size is read; an answer to
 //! another question is believed.
 
+use super::kit::LaneKit;
 use crate::check::Reason;
 use crate::record::SignedAnswer;
 use crate::record::wire::{
@@ -122,6 +123,20 @@ impl LookupError {
 }
 
 impl CentralClient {
+    /// A client of central at `url` with a lane's kit.
+    ///
+    /// # Errors
+    /// As [`CentralClient::new`].
+    pub fn of(url: &str, kit: &LaneKit) -> Result<Self, ClientError> {
+        CentralClient::new(&CentralClientSettings {
+            url: url.to_owned(),
+            authority_pem: kit.authority_pem.clone(),
+            certificate_pem: kit.certificate_pem.clone(),
+            key_pem: kit.key_pem.clone(),
+            answers: kit.answers,
+        })
+    }
+
     /// Makes a client; connects only when called.
     pub fn new(settings: &CentralClientSettings) -> Result<Self, ClientError> {
         let url = settings.url.trim_end_matches('/').to_owned();
@@ -239,7 +254,7 @@ impl CentralClient {
 }
 
 /// The one common name of a certificate.
-fn common_name(certificate: &CertificateDer<'_>) -> Option<String> {
+pub(super) fn common_name(certificate: &CertificateDer<'_>) -> Option<String> {
     let certificate = openssl::x509::X509::from_der(certificate).ok()?;
     let mut names = certificate.subject_name().entries_by_nid(openssl::nid::Nid::COMMONNAME);
     let name = names.next()?.data().to_string().ok()?;

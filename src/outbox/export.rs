@@ -154,8 +154,21 @@ pub fn export(outbox: &Path, folder: &Path) -> Result<Exported, ExportError> {
 /// With the first line that is no record of the chain, or the first picture that is not what it should be.
 pub fn verify_file(path: &Path, key: &VerifyingKey) -> Result<VerifiedRun, ExportError> {
     let shelf = path.parent().unwrap_or(Path::new(".")).join(PICTURES);
+    let open = File::open(path).map_err(|error| ExportError::File(path.display().to_string(), error))?;
+    verify_lines(BufReader::new(open), &shelf, key)
+}
+
+/// The same for any bytes, with the folder in which pictures are looked for.
+///
+/// # Errors
+/// As [`verify_file`].
+pub fn verify_lines(
+    file: impl BufRead,
+    shelf: &Path,
+    key: &VerifyingKey,
+) -> Result<VerifiedRun, ExportError> {
     let mut run: Option<VerifiedRun> = None;
-    for (line, signed) in (1..).zip(lines(path)?) {
+    for (line, signed) in (1..).zip(lines(file)) {
         let signed = signed?;
         let record = signed
             .verify(key)
@@ -176,7 +189,7 @@ pub fn verify_file(path: &Path, key: &VerifyingKey) -> Result<VerifiedRun, Expor
         }
         let chained = verify_chain(&run.head, std::slice::from_ref(&signed), key);
         run.head = chained.map_err(|error| ExportError::Chain { line, error })?.1;
-        count_pictures(&record, &shelf, run)?;
+        count_pictures(&record, shelf, run)?;
     }
     run.ok_or(ExportError::Empty)
 }
@@ -207,18 +220,10 @@ fn count_pictures(record: &PassageRecord, shelf: &Path, run: &mut VerifiedRun) -
     Ok(())
 }
 
-/// The records of a file, one by one. Nothing of them is verified.
-///
-/// # Errors
-/// When the file cannot be opened; each record when its line is too long or no record.
-pub fn lines(
-    path: &Path,
-) -> Result<impl Iterator<Item = Result<SignedRecord, ExportError>> + use<>, ExportError> {
-    let name = path.display().to_string();
-    let open = File::open(path).map_err(|error| ExportError::File(name.clone(), error))?;
-    let mut file = BufReader::new(open);
+/// The records of a file, one by one, each when its line is short enough and a record. Nothing of them is verified.
+pub fn lines(mut file: impl BufRead) -> impl Iterator<Item = Result<SignedRecord, ExportError>> {
     let mut line = 0;
-    Ok(std::iter::from_fn(move || {
+    std::iter::from_fn(move || {
         let mut text = Vec::new();
         line += 1;
         match file.by_ref().take(LINE_MOST).read_until(b'\n', &mut text) {
@@ -230,9 +235,9 @@ pub fn lines(
                 serde_json::from_slice(&text)
                     .map_err(|error| ExportError::Line { line, what: error.to_string() }),
             ),
-            Err(error) => Some(Err(ExportError::File(name.clone(), error))),
+            Err(error) => Some(Err(ExportError::File(format!("line {line}"), error))),
         }
-    }))
+    })
 }
 
 fn write_synced(path: &Path, bytes: &[u8]) -> io::Result<()> {

@@ -1,8 +1,11 @@
 //! The lane's kit: the folder of keys and certificates that central made when it enrolled the lane.
 
+use super::client::common_name;
 use crate::record::SealingPublicKey;
 use anyhow::Context;
 use ed25519_dalek::{SigningKey, VerifyingKey};
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
 use std::fs;
 use std::path::Path;
 
@@ -23,6 +26,16 @@ pub struct LaneKit {
 }
 
 impl LaneKit {
+    /// The lane's name, which its certificate says.
+    ///
+    /// # Errors
+    /// When the certificate is none, or names no lane.
+    pub fn lane(&self) -> anyhow::Result<String> {
+        let certificate = CertificateDer::from_pem_slice(self.certificate_pem.as_bytes());
+        let certificate = certificate.map_err(|error| anyhow::anyhow!("lane.pem: {error}"))?;
+        common_name(&certificate).context("lane.pem names no lane")
+    }
+
     /// Reads the kit in a folder.
     ///
     /// # Errors

@@ -2,8 +2,8 @@
 
 use super::client::{CallError, CentralClient};
 use crate::record::{
-    CONTENT_PIECE, CommandOrder, CommandReport, LaneState, POLL_MOST_MS, ReleaseManifest, RunningRelease,
-    Signed, SnapshotHeader,
+    CONTENT_PIECE, CommandOrder, CommandReport, LaneState, POLL_MOST_MS, RECEIPT_BYTES_MOST, Receipt,
+    ReleaseManifest, RunningRelease, Signed, SnapshotHeader,
 };
 use ed25519_dalek::VerifyingKey;
 use reqwest::Method;
@@ -42,6 +42,19 @@ impl CentralClient {
     /// Says how the lane is.
     pub async fn put_state(&self, state: &LaneState) -> Result<(), CallError> {
         self.send(self.request(Method::PUT, "/v1/state").timeout(CALL_MOST).json(state)).await.map(drop)
+    }
+
+    /// Which records of this lane's queue central has, from a sequence on, at most [`Receipt::MOST`].
+    pub async fn receipt(&self, epoch: &str, from: u64) -> Result<Receipt, CallError> {
+        let request = self.request(Method::GET, &format!("/v1/records/{epoch}/{from}"));
+        let body = self.send_within(request.timeout(CALL_MOST), RECEIPT_BYTES_MOST).await?;
+        let other = |error: String| CallError::Answer(error);
+        let signed: Signed<Receipt> = serde_json::from_slice(&body).map_err(|e| other(e.to_string()))?;
+        let receipt = signed.accept(self.central_key(), &self.lane).map_err(|e| other(e.to_string()))?;
+        if (receipt.epoch.as_str(), receipt.from) != (epoch, from) {
+            return Err(other("the receipt is of other records than were asked about".to_owned()));
+        }
+        Ok(receipt)
     }
 
     /// The header of central's newest snapshot of the lists. Nothing is verified yet.

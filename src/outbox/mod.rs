@@ -13,6 +13,9 @@
 //! named by the next record as its `previous` and signed by the lane with Ed25519. So every record is a signed
 //! head of the chain up to it, and the last one's signature outlives it in `head`.
 //!
+//! A queue that was put back gets a new epoch by an engineer's command ([`StoppedQueue`]), and with it what central
+//! has not: the same outcomes under new keys, each with a mark of where it was.
+//!
 //! # The file
 //!
 //! One SQLite file in WAL mode with `synchronous = FULL`: when [`Outbox::append`] returns, the record
@@ -40,8 +43,9 @@
 //!
 //! One call at a time, the most urgent first: outcomes that come while a backlog is sent overtake it, telemetry
 //! goes when no outcome waits. Central acknowledges after its commit, cumulatively; the queue forgets only what
-//! is acknowledged without a gap. What went ahead is remembered in memory alone: after a restart it is sent
-//! again, and central knows it by key and hash. After a failure the wait doubles up to a bound, less a random
+//! is acknowledged without a gap. What went ahead is remembered in memory alone: after a restart, and after the line
+//! was away, central is asked first which records it has ([`CentralHas`]), and only the others are sent; what is sent
+//! twice all the same central knows by key and hash. After a failure the wait doubles up to a bound, less a random
 //! part, and is never shorter than what central asked for (`Retry-After`). A bound on bytes a second leaves the
 //! line to others.
 //!
@@ -50,6 +54,7 @@
 //! * An outcome is lost, or dropped for want of room or of a connection: a full queue refuses the append
 //!   ([`OutboxError::Full`]), and without a stored outcome the exit stays shut. A lane whose queue is nearly
 //!   full admits nobody ([`crate::policy::Condition::DiskNearlyFull`]).
+//! * A receipt removes a record whose very hash central did not sign.
 //! * An acknowledgement of something that was never appended, or of another epoch, removes anything.
 //! * Telemetry takes the room of an outcome, or goes before one.
 //! * Deleted content stays in the file (`secure_delete`).
@@ -63,6 +68,8 @@ mod kit;
 mod link;
 mod pace;
 mod queue;
+mod receipt;
+mod renew;
 mod tables;
 mod telemetry;
 mod uploader;
@@ -75,5 +82,7 @@ pub use export::*;
 pub use kit::*;
 pub use pace::UploadRate;
 pub use queue::*;
+pub use receipt::*;
+pub use renew::*;
 pub use telemetry::*;
 pub use uploader::*;

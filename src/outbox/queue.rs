@@ -14,6 +14,8 @@ use std::time::Duration;
 const BUSY_MOST: Duration = Duration::from_secs(2);
 /// Most pictures of one record.
 pub const PICTURES_MOST: usize = 16;
+/// Longest canonical form of a record: what central takes, less the mark that it gets when the queue is renewed.
+const CANONICAL_MOST: usize = RECORD_BYTES_MOST - 256;
 /// Bytes that a record with its indexes takes beside its own, at most.
 const RECORD_OVERHEAD: u64 = 16 << 10;
 /// Least size that a queue can have, bytes.
@@ -113,7 +115,7 @@ impl Outbox {
         let position = Position { lane: head.lane, epoch: head.epoch, sequence, previous: head.chain.sha256 };
         let record = PassageRecord::from_outcome(outcome, position, pictures, profile, SOFTWARE);
         let signed = SignedRecord::sign(&record, &self.key)?;
-        bound("the record's canonical form in bytes", signed.canonical.len(), RECORD_BYTES_MOST)?;
+        bound("the record's canonical form in bytes", signed.canonical.len(), CANONICAL_MOST)?;
 
         let bytes: usize = pictures.iter().map(|picture| picture.sealed.len()).sum();
         let needed = (bytes.saturating_add(signed.canonical.len()) as u64).saturating_add(RECORD_OVERHEAD);
@@ -122,8 +124,9 @@ impl Outbox {
         if used.saturating_add(needed) > self.bytes_most {
             return Err(full);
         }
+        let named = pictures.iter().map(|picture| (picture.sha256.as_str(), picture.sealed.as_slice()));
         let written =
-            tables::insert(&transaction, sequence, &signed, pictures).and_then(|()| transaction.commit());
+            tables::insert(&transaction, sequence, &signed, named).and_then(|()| transaction.commit());
         match written {
             Ok(()) => Ok(Appended { sequence, sha256: signed.sha256 }),
             Err(error) if error.sqlite_error_code() == Some(ErrorCode::DiskFull) => Err(full),
@@ -254,7 +257,7 @@ impl Outbox {
     }
 }
 
-fn bound(what: &'static str, size: usize, most: usize) -> Result<(), OutboxError> {
+pub(super) fn bound(what: &'static str, size: usize, most: usize) -> Result<(), OutboxError> {
     if size > most { Err(OutboxError::TooLarge { what, size, most }) } else { Ok(()) }
 }
 

@@ -1,7 +1,7 @@
 //! The tables of the queue's file; what they hold is said at the head of the module above.
 
 use super::OutboxError;
-use crate::record::{ChainHead, SealedPicture, SignedRecord};
+use crate::record::{ChainHead, SignedRecord};
 use rusqlite::{Connection, Transaction, TransactionBehavior, params};
 use std::path::Path;
 
@@ -85,12 +85,12 @@ pub(super) fn renew(db: &mut Connection) -> rusqlite::Result<()> {
     transaction.commit()
 }
 
-/// Writes a record, its pictures and the new head.
-pub(super) fn insert(
+/// Writes a record, its pictures (name and sealed bytes of each) and the new head.
+pub(super) fn insert<'p>(
     transaction: &Transaction<'_>,
     sequence: u64,
     signed: &SignedRecord,
-    pictures: &[SealedPicture],
+    pictures: impl Iterator<Item = (&'p str, &'p [u8])>,
 ) -> rusqlite::Result<()> {
     transaction.prepare_cached("INSERT INTO records VALUES (?1, ?2, ?3, ?4)")?.execute(params![
         sequence,
@@ -100,13 +100,19 @@ pub(super) fn insert(
     ])?;
     let mut insert =
         transaction.prepare_cached("INSERT INTO pictures (sequence, sha256, sealed) VALUES (?1, ?2, ?3)")?;
-    for picture in pictures {
-        insert.execute(params![sequence, picture.sha256, picture.sealed])?;
+    for (sha256, sealed) in pictures {
+        insert.execute(params![sequence, sha256, sealed])?;
     }
     transaction
         .prepare_cached("UPDATE head SET sequence = ?1, sha256 = ?2, signature = ?3")?
         .execute(params![sequence, signed.sha256, signed.signature])?;
     Ok(())
+}
+
+/// Writes an entry of telemetry.
+pub(super) fn tell(transaction: &Transaction<'_>, at: i64, kind: &str, text: &str) -> rusqlite::Result<()> {
+    let insert = "INSERT INTO telemetry (at, kind, text) VALUES (?1, ?2, ?3)";
+    transaction.prepare_cached(insert)?.execute(params![at, kind, text]).map(drop)
 }
 
 /// Reads the row of `head`.

@@ -7,7 +7,6 @@
 use super::tables;
 use super::{Outbox, OutboxError};
 use crate::record::wire::Telemetry;
-use rusqlite::params;
 
 /// Entries that are kept at most.
 pub const TELEMETRY_MOST: u64 = 512;
@@ -29,9 +28,7 @@ impl Outbox {
         let path = self.path.clone();
         let fault = |error| OutboxError::Database { path: path.clone(), error };
         let keep = |transaction: &rusqlite::Transaction<'_>| {
-            transaction
-                .prepare_cached("INSERT INTO telemetry (at, kind, text) VALUES (?1, ?2, ?3)")?
-                .execute(params![at.as_millisecond(), kind, text])?;
+            tables::tell(transaction, at.as_millisecond(), kind, text)?;
             transaction
                 .prepare_cached(
                     "DELETE FROM telemetry WHERE number <= (SELECT max(number) FROM telemetry) - ?1",

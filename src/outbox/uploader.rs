@@ -9,6 +9,7 @@
 use super::backlog::{Backlog, Extent, Order};
 use super::client::{CallError, CentralClient};
 use super::pace::{Pace, UploadRate};
+use super::receipt::{CentralHas, ReceiptsError};
 use crate::record::wire::{RecordBatch, RefusalCode, TelemetryBatch};
 use crate::record::{PassageRecord, SignedRecord};
 use std::collections::HashSet;
@@ -53,6 +54,10 @@ impl BackOff {
     }
 }
 
+/// What to do when a queue's keys were used for other records.
+const PUT_BACK: &str =
+    "was it put back from a copy? Stop the lane, then `egate outbox renew` keeps all that central has not";
+
 /// How the upload goes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum UploadState {
@@ -67,8 +72,8 @@ pub enum UploadState {
         /// The last error.
         why: String,
     },
-    /// The queue names a record or picture that central will not take as it is: an engineer must look.
-    /// It is tried again after the longest wait.
+    /// The queue names a record or picture that central will not take as it is, or central has records of this
+    /// queue that it does not know of: an engineer must look. It is tried again after the longest wait.
     Stuck {
         /// What central or the queue says.
         why: String,
@@ -110,7 +115,8 @@ impl Uploader {
         let rate = UploadRate::default();
         rate.set(bytes_per_second);
         let (order, pace) = (Order::default(), Pace::new(rate.clone()));
-        let work = Work { client, queue, sent: HashSet::new(), order, pace, state };
+        let work =
+            Work { client, queue, compared: false, put_back: None, sent: HashSet::new(), order, pace, state };
         let task = tokio::spawn(work.run(Arc::clone(&wake), stopped, back_off));
         RunningUploader { wake, stop, state: seen, rate, task }
     }
@@ -150,6 +156,10 @@ enum RoundError {
 struct Work<B> {
     client: CentralClient,
     queue: Arc<Mutex<B>>,
+    /// Whether central was asked what of this queue it has, since there is a line.
+    compared: bool,
+    /// Central has more of this queue than the queue itself: in words.
+    put_back: Option<String>,
     /// Pictures that central took, of records that it has not acknowledged yet.
     sent: HashSet<String>,
     order: Order,
@@ -173,14 +183,18 @@ impl<B: Backlog> Work<B> {
                 Ok(false) => {
                     failures = 0;
                     self.order.pause();
-                    self.state.send_if_modified(|state| {
-                        std::mem::replace(state, UploadState::Idle) != UploadState::Idle
-                    });
+                    let rest = match &self.put_back {
+                        Some(why) => UploadState::Stuck { why: why.clone() },
+                        None => UploadState::Idle,
+                    };
+                    self.state.send_if_modified(|state| std::mem::replace(state, rest.clone()) != rest);
                     None
                 }
                 Err(error) => {
                     failures = failures.saturating_add(1);
                     self.order.pause();
+                    // While there was no line, records may have come to central by another way.
+                    self.compared &= !matches!(error, RoundError::Call(CallError::Unreachable(_)));
                     Some(self.after_failure(error, failures, back_off))
                 }
             };
@@ -195,6 +209,10 @@ impl<B: Backlog> Work<B> {
     /// Makes the most urgent call. `false` when there is nothing to send.
     async fn step(&mut self) -> Result<bool, RoundError> {
         tokio::time::sleep_until(self.pace.free().into()).await;
+        if !self.compared {
+            self.put_back = self.compare().await?;
+            self.compared = true;
+        }
         let Some(extent) = self.on_queue(Backlog::extent).await? else { return self.send_telemetry().await };
         self.state.send_replace(UploadState::Sending);
         let Some(run) = self.order.next(&extent) else {
@@ -204,12 +222,48 @@ impl<B: Backlog> Work<B> {
             return Ok(true);
         };
         let batch = read(self.on_queue(move |queue| queue.pending_after(run.after, run.most)).await?)?;
+        if batch.is_empty() {
+            // A receipt took them away in the meantime.
+            return Ok(true);
+        }
         let pictures = batch.iter().flat_map(|(_, record)| &record.pictures);
         match pictures.map(|picture| &picture.sealed_sha256).find(|name| !self.sent.contains(*name)) {
             Some(name) => self.send_picture(name.clone()).await?,
             None => self.send_records(&extent, &batch, run.held_from).await?,
         }
         Ok(true)
+    }
+
+    /// Asks which records of the queue central has, before anything is sent: those that were carried to it by hand,
+    /// or whose acknowledgement was lost, are not sent again. When it has any beyond the queue's last one, the queue was
+    /// put back from a copy; that is better told before the next outcome collides with one of them.
+    async fn compare(&mut self) -> Result<Option<String>, RoundError> {
+        let Some((epoch, last)) = self.on_queue(Backlog::head).await?.filter(|(_, last)| *last > 0) else {
+            return Ok(None);
+        };
+        let waits = self.on_queue(Backlog::extent).await?;
+        let first = waits.as_ref().map_or(last.saturating_add(1), |waits| waits.first);
+        let has = match CentralHas::ask(&self.client, &Extent { epoch, first, last }).await {
+            Ok(has) => has,
+            // A central of before there were receipts.
+            Err(ReceiptsError::Call(CallError::Away { status: 404 | 405, .. })) => return Ok(None),
+            Err(ReceiptsError::Call(error)) => return Err(RoundError::Call(error)),
+            Err(error) => return Err(RoundError::Call(CallError::Answer(error.to_string()))),
+        };
+        let more = has.last().filter(|theirs| *theirs > last);
+        if let Some(waits) = waits {
+            let known = self.on_queue(move |queue| queue.known(&has)).await?;
+            self.order.known(known);
+            if let Some(through) = self.order.through(&waits) {
+                self.on_queue(move |queue| queue.acknowledge(&waits.epoch, through)).await?;
+            }
+        }
+        Ok(more.map(|theirs| {
+            let why =
+                format!("central has records up to {theirs} of this queue, which ends at {last}: {PUT_BACK}");
+            tracing::error!("{why}");
+            why
+        }))
     }
 
     /// Sends records whose pictures are there, and tells the queue up to where central has everything.
@@ -279,6 +333,11 @@ impl<B: Backlog> Work<B> {
                     RefusalCode::PictureMissing => {
                         self.sent.clear();
                         (UploadState::Waiting { failures, why }, wait)
+                    }
+                    RefusalCode::Conflict => {
+                        let why = format!("{why}; {PUT_BACK}");
+                        tracing::error!("{why}");
+                        (UploadState::Stuck { why }, back_off.longest)
                     }
                     _ => (UploadState::Stuck { why }, back_off.longest),
                 }

@@ -102,6 +102,6 @@ pub fn gravity(reason: Reason) -> Gravity {
 
         GateLost | GateFault | CameraLost | ReaderLost | OutcomeNotDurable | FaceEngineFailed
         | LaneStopping | CheckMissing | LivenessModelMissing | DiskNearlyFull | ClockWrong
-        | CertificateExpiring => Gravity::Lane,
+        | CertificateExpiring | QueueStuck => Gravity::Lane,
     }
 }

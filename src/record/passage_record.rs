@@ -19,6 +19,17 @@ pub struct Position {
     pub previous: String,
 }
 
+/// Where a record was before its queue was renewed: it is the same outcome, under another key.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct CarriedFrom {
+    /// Epoch of the queue that it was first appended to.
+    pub epoch: String,
+    /// Its sequence there.
+    pub sequence: u64,
+    /// The hash that it had there, hexadecimal.
+    pub sha256: String,
+}
+
 /// A picture that belongs to a record.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct PictureRef {
@@ -94,6 +105,9 @@ pub struct PassageRecord {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schema(value_type = Vec<Object>)]
     pub commands: Vec<ObeyedCommand>,
+    /// Where it was before, when its queue was renewed (`egate outbox renew`); absent otherwise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub carried_from: Option<CarriedFrom>,
 }
 
 /// Version of the record's form that this software writes.
@@ -130,6 +144,7 @@ impl PassageRecord {
             profile: profile.to_owned(),
             software: software.to_owned(),
             commands: outcome.commands.clone(),
+            carried_from: None,
         }
     }
 }

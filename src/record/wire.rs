@@ -5,6 +5,7 @@
 //! |---|---|---|
 //! | `PUT /v1/pictures/{sha256}` | sealed bytes | 204 |
 //! | `POST /v1/records` | [`RecordBatch`] | [`BatchAnswer`] |
+//! | `GET /v1/records/{epoch}/{from}` | | a [`super::Signed`] [`super::Receipt`]: which records of the epoch central has |
 //! | `POST /v1/telemetry` | [`TelemetryBatch`] | [`TelemetryAnswer`] |
 //! | `POST /v1/lookups` | [`LookupQuestion`] | [`super::SignedAnswer`] |
 //! | `GET /v1/commands?wait_ms=N` | | when there are some, or after N ms: a list of [`super::Signed`] [`super::CommandOrder`] |

@@ -211,6 +211,7 @@ pub fn admitted(lane: &str, sequence: u64, previous: &str) -> PassageRecord {
         profile: "standard".to_owned(),
         software: "egate 0.1.0".to_owned(),
         commands: Vec::new(),
+        carried_from: None,
     }
 }
 

@@ -21,13 +21,13 @@ fn rows(response: Response) -> Vec<Condition> {
 
 #[test]
 fn the_table_that_ships_has_rows_of_each_kind() {
-    assert_eq!(rows(Response::Warn), [Condition::CertificateExpiring]);
+    assert_eq!(rows(Response::Warn), [Condition::CertificateExpiring, Condition::QueueStuck]);
     assert_eq!(rows(Response::Refer), [Condition::CentralUnreachable, Condition::TrustStoreOld]);
     assert_eq!(rows(Response::Close).len(), 6);
 }
 
 /// One row as it ships: what follows, and what the outcome of who had begun says.
-const ROWS: [(Condition, Response, Reason); 8] = [
+const ROWS: [(Condition, Response, Reason); 9] = [
     (Condition::CentralUnreachable, Response::Refer, Reason::LookupUnavailable),
     (Condition::TrustStoreOld, Response::Refer, Reason::TrustStoreOld),
     (Condition::CameraLost, Response::Close, Reason::CameraLost),
@@ -36,6 +36,7 @@ const ROWS: [(Condition, Response, Reason); 8] = [
     (Condition::DiskNearlyFull, Response::Close, Reason::DiskNearlyFull),
     (Condition::ClockWrong, Response::Close, Reason::ClockWrong),
     (Condition::CertificateExpiring, Response::Warn, Reason::CertificateExpiring),
+    (Condition::QueueStuck, Response::Warn, Reason::QueueStuck),
 ];
 
 #[test]

@@ -83,6 +83,7 @@ pub(super) fn condition_word(condition: Condition) -> &'static str {
         Condition::DiskNearlyFull => "disk nearly full",
         Condition::ClockWrong => "clock is wrong",
         Condition::CertificateExpiring => "certificate ends soon",
+        Condition::QueueStuck => "central does not take its records",
         Condition::OutOfService => "out of service",
     }
 }

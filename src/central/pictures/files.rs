@@ -4,6 +4,10 @@ use super::Shelves;
 use std::fs;
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+/// End of the name of a file that is being written.
+const PART: &str = ".part";
 
 /// A folder of sealed pictures.
 pub(super) struct Files {
@@ -25,7 +29,8 @@ impl Shelves for Files {
     fn put(&self, key: &str, sealed: &[u8]) -> std::io::Result<()> {
         let path = self.path(key);
         if path.exists() {
-            return Ok(());
+            // Put again it is new again.
+            return fs::File::open(&path)?.set_modified(SystemTime::now());
         }
         let folder = path.parent().unwrap_or(&self.folder);
         if !folder.exists() {
@@ -35,7 +40,7 @@ impl Shelves for Files {
         // Two uploads of one picture may run at once: each writes its own file, both have the same content.
         let mut nonce = [0; 8];
         getrandom::fill(&mut nonce).map_err(|e| std::io::Error::other(e.to_string()))?;
-        let part = path.with_extension(format!("{}.part", hex::encode(nonce)));
+        let part = path.with_extension(format!("{}{PART}", hex::encode(nonce)));
         let mut file = fs::OpenOptions::new().write(true).create_new(true).open(&part)?;
         let written = file.write_all(sealed).and_then(|()| file.sync_all());
         if let Err(error) = written.and_then(|()| fs::rename(&part, &path)) {
@@ -53,8 +58,39 @@ impl Shelves for Files {
         }
     }
 
-    fn has(&self, key: &str) -> std::io::Result<bool> {
-        self.path(key).try_exists()
+    fn put_at(&self, key: &str) -> std::io::Result<Option<SystemTime>> {
+        match fs::metadata(self.path(key)) {
+            Ok(about) => about.modified().map(Some),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn older(&self, shelf: &str, before: SystemTime, most: usize) -> std::io::Result<Vec<String>> {
+        let entries = match fs::read_dir(self.path(shelf)) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => return Err(error),
+        };
+        let mut keys = Vec::new();
+        for entry in entries {
+            if keys.len() >= most {
+                break;
+            }
+            let entry = entry?;
+            let Some(name) = entry.file_name().to_str().map(str::to_owned) else { continue };
+            let key = format!("{shelf}/{name}");
+            if self.put_at(&key)?.is_none_or(|put| put >= before) {
+                continue;
+            }
+            if name.ends_with(PART) {
+                // Of an upload that broke off with the machine: never a picture.
+                fs::remove_file(entry.path())?;
+            } else {
+                keys.push(key);
+            }
+        }
+        Ok(keys)
     }
 
     fn delete(&self, key: &str) -> std::io::Result<()> {

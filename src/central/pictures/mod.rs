@@ -16,6 +16,7 @@ use objects::Objects;
 use sha2::{Digest, Sha256};
 use std::io::Cursor;
 use std::path::PathBuf;
+use std::time::{Duration, SystemTime};
 
 pub use settings::{PicturesSettings, S3Settings};
 
@@ -24,7 +25,10 @@ pub use settings::{PicturesSettings, S3Settings};
 trait Shelves: Send + Sync {
     fn put(&self, key: &str, sealed: &[u8]) -> std::io::Result<()>;
     fn get(&self, key: &str) -> std::io::Result<Option<Vec<u8>>>;
-    fn has(&self, key: &str) -> std::io::Result<bool>;
+    /// When it was put last; `None` when it is not here.
+    fn put_at(&self, key: &str) -> std::io::Result<Option<SystemTime>>;
+    /// Keys on a shelf (`ab`) that were put before a time, at most so many.
+    fn older(&self, shelf: &str, before: SystemTime, most: usize) -> std::io::Result<Vec<String>>;
     fn delete(&self, key: &str) -> std::io::Result<()>;
 }
 
@@ -32,7 +36,14 @@ trait Shelves: Send + Sync {
 pub(super) struct Pictures {
     shelves: Box<dyn Shelves>,
     keys: SealingKeys,
+    /// For how long a picture counts as here for a record that comes.
+    counts_for: Duration,
 }
+
+/// Shelves by number: a key begins with two hexadecimal digits.
+pub(super) const SHELVES: std::ops::RangeInclusive<u8> = 0..=0xff;
+/// A day.
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Why a picture was not stored.
 #[derive(Debug, thiserror::Error)]
@@ -62,7 +73,13 @@ impl Pictures {
                 Box::new(Files::open(folder).with_context(|| format!("making {said}"))?)
             }
         };
-        Ok(Pictures { shelves, keys })
+        Ok(Pictures { shelves, keys, counts_for: Duration::MAX })
+    }
+
+    /// Pictures that no record names are deleted after so many days: for new records they count as here for a
+    /// day less.
+    pub(super) fn unnamed_for(self, days: u16) -> Self {
+        Pictures { counts_for: DAY * u32::from(days.saturating_sub(1)), ..self }
     }
 
     /// Stores sealed bytes; durable when this returns. The same picture again is no error.
@@ -79,18 +96,37 @@ impl Pictures {
         key(name).map_or(Ok(()), |key| self.shelves.delete(&key))
     }
 
-    /// Whether a picture is here. Where that cannot be found out it is not: then the lane sends it again.
+    /// Whether a picture is here for a record that comes, and not so old that it may be deleted as one that no
+    /// record names. Where that cannot be found out it is not: then the lane sends it again, which makes it new.
     pub(super) fn has(&self, name: &str) -> bool {
         let Some(key) = key(name) else { return false };
-        self.shelves.has(&key).unwrap_or_else(|error| {
+        let put = self.shelves.put_at(&key).unwrap_or_else(|error| {
             tracing::error!("looking for a picture: {error}");
-            false
-        })
+            None
+        });
+        // One that was put in the future, by another clock, is new.
+        put.is_some_and(|put| put.elapsed().unwrap_or_default() < self.counts_for)
+    }
+
+    /// Names of pictures on a shelf that were put before a time, at most so many.
+    pub(super) fn older(&self, shelf: &str, before: SystemTime, most: usize) -> std::io::Result<Vec<String>> {
+        let keys = self.shelves.older(shelf, before, most)?;
+        let names = keys.iter().filter_map(|found| found.split_once('/').map(|(_, name)| name));
+        Ok(names.filter(|name| key(name).is_some()).map(str::to_owned).collect())
+    }
+
+    /// Deletes a picture that was put before a time, unless it was put again since.
+    pub(super) fn delete_older(&self, name: &str, before: SystemTime) -> std::io::Result<()> {
+        let Some(key) = key(name) else { return Ok(()) };
+        match self.shelves.put_at(&key)? {
+            Some(put) if put < before => self.shelves.delete(&key),
+            _ => Ok(()),
+        }
     }
 
     /// Whether the store of the pictures answers.
     pub(super) fn answer(&self) -> std::io::Result<()> {
-        self.shelves.has(&format!("00/{}", "0".repeat(64))).map(|_| ())
+        self.shelves.put_at(&format!("00/{}", "0".repeat(64))).map(|_| ())
     }
 
     /// A picture as it was sealed; `None` when it is not here (any more).
@@ -177,7 +213,10 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let memory = Arc::new(object_store::memory::InMemory::new());
         let in_memory = Objects::around(memory).unwrap();
-        for pictures in [opened(folder.path()), Pictures { shelves: Box::new(in_memory), keys: keys() }] {
+        for pictures in [
+            opened(folder.path()),
+            Pictures { shelves: Box::new(in_memory), keys: keys(), counts_for: Duration::MAX },
+        ] {
             let name = hex::encode(Sha256::digest(b"sealed"));
             assert!(!pictures.has(&name) && pictures.sealed(&name).unwrap().is_none());
             assert!(matches!(pictures.store(&name, b"other"), Err(PictureError::Hash)));
@@ -185,6 +224,14 @@ mod tests {
             pictures.store(&name, b"sealed").unwrap();
             pictures.store(&name, b"sealed").unwrap();
             assert!(pictures.has(&name));
+            let shelf = &name[..2];
+            let (now, later) = (SystemTime::now() - DAY, SystemTime::now() + DAY);
+            assert!(pictures.older(shelf, now, 9).unwrap().is_empty());
+            assert_eq!(pictures.older(shelf, later, 9).unwrap(), std::slice::from_ref(&name));
+            assert!(pictures.older(shelf, later, 0).unwrap().is_empty());
+            assert!(pictures.older("00", later, 9).unwrap().is_empty(), "another shelf");
+            pictures.delete_older(&name, now).unwrap();
+            assert!(pictures.has(&name), "it is new");
             assert_eq!(pictures.sealed(&name).unwrap().as_deref(), Some(b"sealed".as_slice()));
             pictures.delete(&name).unwrap();
             pictures.delete(&name).unwrap();

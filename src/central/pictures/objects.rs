@@ -1,10 +1,12 @@
 //! Pictures in an object store. Its client is asynchronous and runs on a thread of its own; callers wait.
 
 use super::{S3Settings, Shelves};
+use futures_util::{StreamExt, TryStreamExt};
 use object_store::path::Path;
-use object_store::{ObjectStore, ObjectStoreExt};
-use std::collections::{HashSet, VecDeque};
+use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt};
+use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::SystemTime;
 use tokio::runtime::{Builder, Runtime};
 
 /// Pictures of which is remembered that they are there: a lane sends a record right after its pictures, and
@@ -22,13 +24,14 @@ pub(super) struct Objects {
 /// The keys that were put last.
 #[derive(Default)]
 struct Remembered {
-    keys: HashSet<String>,
+    /// When each was put.
+    keys: HashMap<String, SystemTime>,
     order: VecDeque<String>,
 }
 
 impl Remembered {
     fn add(&mut self, key: &str) {
-        if !self.keys.insert(key.to_owned()) {
+        if self.keys.insert(key.to_owned(), SystemTime::now()).is_some() {
             return;
         }
         self.order.push_back(key.to_owned());
@@ -94,11 +97,21 @@ impl Shelves for Objects {
         Ok(found.map(|bytes| bytes.to_vec()))
     }
 
-    fn has(&self, key: &str) -> std::io::Result<bool> {
-        if self.remembered().keys.contains(key) {
-            return Ok(true);
+    fn put_at(&self, key: &str) -> std::io::Result<Option<SystemTime>> {
+        if let Some(put) = self.remembered().keys.get(key) {
+            return Ok(Some(*put));
         }
-        Ok(self.wait(self.store.head(&Path::from(key)))?.is_some())
+        Ok(self.wait(self.store.head(&Path::from(key)))?.map(|about| about.last_modified.into()))
+    }
+
+    fn older(&self, shelf: &str, before: SystemTime, most: usize) -> std::io::Result<Vec<String>> {
+        let shelf = Path::from(shelf);
+        let old = |about: ObjectMeta| {
+            let old = SystemTime::from(about.last_modified) < before;
+            std::future::ready(Ok(old.then(|| about.location.to_string())))
+        };
+        let found = self.store.list(Some(&shelf)).try_filter_map(old).take(most).try_collect();
+        Ok(self.wait(found)?.unwrap_or_default())
     }
 
     fn delete(&self, key: &str) -> std::io::Result<()> {

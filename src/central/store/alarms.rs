@@ -63,7 +63,9 @@ impl AlarmKind {
         match self {
             AlarmKind::Gap => "Records are missing",
             AlarmKind::ChainBreak => "A record does not continue the one before",
-            AlarmKind::Conflict => "Two different records under one number",
+            AlarmKind::Conflict => {
+                "Two different records under one number: was a lane's disk put back from a copy?"
+            }
             AlarmKind::BadRecord => "A record's hash or signature is wrong",
             AlarmKind::Backlog => "A lane still sends what it kept while central was away",
             AlarmKind::NewQueue => "A lane began a new queue: was its disk replaced?",

@@ -8,7 +8,7 @@
 use super::gather::OfLane;
 use super::records::day_of;
 use super::sql::{Row, Sql, Value, places, values, word};
-use super::{AlarmKind, Appended, Millis, RecordKey, Store, StoreError, VerifiedRecord, alarms, settle};
+use super::{AlarmKind, Appended, Millis, RecordKey, Store, StoreError, VerifiedRecord, alarms, carried, settle};
 use crate::passage::Ending;
 use crate::record::SignedRecord;
 use std::cmp::Ordering;
@@ -68,7 +68,8 @@ fn append(sql: &mut dyn Sql, batches: &[&Batch]) -> Result<Vec<Appended>, StoreE
             continue;
         };
         let mut head = head_of(sql, &first, latest.as_ref())?;
-        let done = examine(sql, batch, &mut head, &mut new)?;
+        let replaced = latest.as_ref().is_some_and(|latest| latest.epoch != first.epoch);
+        let done = examine(sql, batch, &mut head, replaced, &mut new)?;
         if !done.new.is_empty() {
             watch_queues(sql, &first, latest.as_ref(), batch.now)?;
             heads.push((*batch, head, done.new.len()));
@@ -113,14 +114,25 @@ fn head_of(sql: &mut dyn Sql, key: &RecordKey, latest: Option<&Head>) -> Result<
     }
 }
 
-/// Decides for each record of a batch. What is new is added to `new`, to be written, and moves the head.
+/// A record that is to be written.
+struct New<'b> {
+    verified: &'b VerifiedRecord,
+    received: Millis,
+    /// Whether its outcome was not stored under another key before ([`super::carried`]).
+    first: bool,
+}
+
+/// Decides for each record of a batch. What is new is added to `new`, to be written, and moves the head. `replaced`
+/// when the lane began another queue after this one: then its records may have come with that one.
 fn examine<'b>(
     sql: &mut dyn Sql,
     batch: &'b Batch,
     head: &mut Head,
-    new: &mut Vec<(&'b VerifiedRecord, Millis)>,
+    replaced: bool,
+    new: &mut Vec<New<'b>>,
 ) -> Result<Appended, StoreError> {
     let mut done = Appended::default();
+    let renewed = replaced && carried::was_renewed(sql, batch.lane(), &head.epoch)?;
     for verified in &batch.records {
         let key = verified.key();
         let place = if head.sequence.checked_add(1) == Some(key.sequence) {
@@ -140,7 +152,8 @@ fn examine<'b>(
             }
             None => {
                 watch_chain(sql, verified, &key, place, batch)?;
-                new.push((verified, batch.now));
+                let first = carried::is_first(sql, verified, &key, renewed)?;
+                new.push(New { verified, received: batch.now, first });
                 if key.sequence > head.sequence {
                     head.sequence = key.sequence;
                     head.sha256.clone_from(&verified.signed.sha256);
@@ -153,12 +166,14 @@ fn examine<'b>(
     Ok(done)
 }
 
-/// Writes records, opens cases for those that were referred, and notes that all are to be settled.
-fn write_records(sql: &mut dyn Sql, new: &mut Vec<(&VerifiedRecord, Millis)>) -> Result<(), StoreError> {
+/// Writes records; of those whose outcome is new, opens cases for the referred and notes that all are to be settled.
+fn write_records(sql: &mut dyn Sql, new: &mut Vec<New<'_>>) -> Result<(), StoreError> {
     let (mut records, mut bodies, mut cases, mut unsettled) = (vec![], vec![], vec![], vec![]);
-    let endings = new.iter().map(|(verified, _)| word(&verified.record.ending));
+    let endings = new.iter().map(|new| word(&new.verified.record.ending));
     let endings: Vec<String> = endings.collect::<Result<_, _>>()?;
-    for ((VerifiedRecord { signed, record }, now), ending) in new.iter().zip(&endings) {
+    for (New { verified: VerifiedRecord { signed, record }, received: now, first }, ending) in
+        new.iter().zip(&endings)
+    {
         let (at, received) = (&record.position, Value::from(*now));
         let (lane, epoch, sequence) = ((&at.lane).into(), (&at.epoch).into(), at.sequence.into());
         let started = record.started.parse::<jiff::Timestamp>();
@@ -167,8 +182,10 @@ fn write_records(sql: &mut dyn Sql, new: &mut Vec<(&VerifiedRecord, Millis)>) ->
             [&signed.sha256, &signed.signature, &at.previous, ending].map(Value::from);
         records.push([lane, epoch, sequence, sha256, signature, previous, ending, started, received]);
         bodies.push([day_of(*now).into(), lane, epoch, sequence, (&signed.canonical).into()]);
-        unsettled.push([received, lane, epoch, sequence, settle::RECORD.into()]);
-        if record.ending == Ending::Referred {
+        if *first {
+            unsettled.push([received, lane, epoch, sequence, settle::RECORD.into()]);
+        }
+        if *first && record.ending == Ending::Referred {
             cases.push([lane, epoch, sequence, Value::Number(1), received]);
         }
     }

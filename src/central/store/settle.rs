@@ -8,7 +8,7 @@
 use super::records::stored;
 use super::sql::{Sql, values};
 use super::statistics::{Counted, count};
-use super::{Millis, RecordKey, Store, StoreError, StoredPassage, history, retention};
+use super::{Millis, RecordKey, Store, StoreError, StoredPassage, carried, history, retention};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Of a row about a new record.
@@ -64,20 +64,36 @@ fn settle(
     decisions: &BTreeSet<Place>,
 ) -> Result<(), StoreError> {
     // Beside each record the one before it, which may be of the same passage.
-    let before =
-        |(lane, epoch, sequence): &Place| Some((lane.clone(), epoch.clone(), sequence.checked_sub(1)?));
-    let neighbours = records.iter().filter_map(before).filter(|(.., sequence)| *sequence > 0);
-    let places: BTreeSet<Place> = records.iter().chain(decisions).cloned().chain(neighbours).collect();
-    let passages = read(sql, &places)?;
+    let neighbours = records.iter().filter_map(chained);
+    let mut passages = read(sql, &records.iter().chain(decisions).cloned().chain(neighbours).collect())?;
+    let others: BTreeSet<Place> = passages.values().filter_map(carried_from).collect();
+    passages.extend(read(sql, &others)?);
+
     let new: Vec<&StoredPassage> = records.iter().filter_map(|place| passages.get(place)).collect();
     history::note(sql, &new)?;
     retention::keep(sql, &new)?;
     let counted = records.iter().filter_map(|place| {
-        let before = before(place).and_then(|before| passages.get(&before));
-        Some(Counted::Record(passages.get(place)?, before))
+        let this = passages.get(place)?;
+        let mut before = chained(place).into_iter().chain(carried_from(this));
+        let same = |place: Place| {
+            passages.get(&place).is_some_and(|before| before.record.passage == this.record.passage)
+        };
+        Some(Counted::Record(this, before.any(same)))
     });
     let decided = decisions.iter().filter_map(|place| passages.get(place)).map(Counted::Decision);
     count(sql, &counted.chain(decided).collect::<Vec<_>>())
+}
+
+/// The place before one in its chain.
+fn chained((lane, epoch, sequence): &Place) -> Option<Place> {
+    let before = sequence.checked_sub(1).filter(|before| *before > 0)?;
+    Some((lane.clone(), epoch.clone(), before))
+}
+
+/// The place before that from which a passage was carried.
+fn carried_from(passage: &StoredPassage) -> Option<Place> {
+    let before = carried::before(&passage.key, passage.record.carried_from.as_ref()?)?;
+    Some((before.lane, before.epoch, before.sequence))
 }
 
 /// Reads passages, those that follow each other in a chain at once.

@@ -5,7 +5,7 @@ use crate::central::store::StoreError;
 use crate::central::store::sql::{Engine, Sql, values};
 
 /// Each step raises the version by one.
-const STEPS: [&str; 9] = [
+const STEPS: [&str; 10] = [
     include_str!("001-first.sql"),
     include_str!("002-audit-head.sql"),
     include_str!("003-lists.sql"),
@@ -15,6 +15,7 @@ const STEPS: [&str; 9] = [
     include_str!("007-console.sql"),
     include_str!("008-ingest.sql"),
     include_str!("009-days.sql"),
+    include_str!("010-carried.sql"),
 ];
 
 /// The step before which [`lay_bodies`] is done.

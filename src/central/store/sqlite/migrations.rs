@@ -4,7 +4,7 @@ use crate::central::store::StoreError;
 use rusqlite::Connection;
 
 /// Each step raises `user_version` by one.
-const STEPS: [&str; 9] = [
+const STEPS: [&str; 10] = [
     include_str!("001-first.sql"),
     include_str!("002-audit-head.sql"),
     include_str!("003-lists.sql"),
@@ -14,6 +14,7 @@ const STEPS: [&str; 9] = [
     include_str!("007-console.sql"),
     include_str!("008-ingest.sql"),
     include_str!("009-days.sql"),
+    include_str!("010-carried.sql"),
 ];
 
 /// Brings the database to the newest version; refuses one that is newer than this software.

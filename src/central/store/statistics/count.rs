@@ -21,8 +21,9 @@ type Sums = BTreeMap<(Place, String), u64>;
 
 /// What is to be counted of a passage.
 pub(in super::super) enum Counted<'p> {
-    /// Its record; with the record before it in its chain, where there is one.
-    Record(&'p StoredPassage, Option<&'p StoredPassage>),
+    /// Its record; `true` when it is the second outcome of a passage that was counted: an admitted traveller who did
+    /// not get through is referred after all.
+    Record(&'p StoredPassage, bool),
     /// The decision on its case.
     Decision(&'p StoredPassage),
 }
@@ -32,12 +33,7 @@ pub(in super::super) fn count(sql: &mut dyn Sql, what: &[Counted<'_>]) -> Result
     let (ports, mut sums) = (ports(sql)?, Sums::new());
     for counted in what {
         let (passage, counts) = match counted {
-            Counted::Record(passage, before) => {
-                // An admitted traveller who did not get through is referred after all: a second outcome of the
-                // same passage.
-                let again = before.is_some_and(|before| before.record.passage == passage.record.passage);
-                (passage, measure::of_record(&passage.record, again)?)
-            }
+            Counted::Record(passage, again) => (passage, measure::of_record(&passage.record, *again)?),
             Counted::Decision(passage) => {
                 (passage, passage.case.as_ref().map_or(Ok(Vec::new()), measure::of_decision)?)
             }
