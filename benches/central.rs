@@ -11,7 +11,8 @@ mod postgres;
 
 use egate::central::lookup::{FileForm, read_list};
 use egate::central::store::{
-    ENTRIES_AT_ONCE, ListKind, NewEntry, PassageFilter, PostgresSettings, Role, Store, VerifiedRecord,
+    AuditEntry, ENTRIES_AT_ONCE, ListKind, NewEntry, PassageFilter, PostgresSettings, Role, Store,
+    VerifiedRecord,
 };
 use egate::outbox::{BackOff, CentralClient, CentralClientSettings, Outbox, Uploader};
 use egate::passage::{Ending, Outcome, Picture};
@@ -245,8 +246,12 @@ fn over_tls(engine: &Engine) {
     runtime.block_on(central.running.stop()).unwrap();
 }
 
+/// Longer than changes that follow another are held back to be told together.
+const QUIET: Duration = Duration::from_millis(400);
+
 /// Time from the call with a record to the event that makes an officer's page fetch anew; it is the same for a
-/// referred one, and one in twenty is.
+/// referred one, and one in twenty is. Each comes alone, as a case does at a site that is not flooded: of several
+/// within a quarter of a second those after the first are told together.
 async fn referrals(central: &LoadCentral, mut lane: LoadLane) -> Times {
     let office = &central.running.office;
     let link = office.create_user("officer", Role::Officer).await.unwrap();
@@ -259,14 +264,14 @@ async fn referrals(central: &LoadCentral, mut lane: LoadLane) -> Times {
     let events = format!("http://{}/events", central.running.console_address());
     let mut page = http.get(events).header("cookie", cookie).send().await.unwrap();
     assert_eq!(page.status(), 200);
-    // The first event comes at once.
-    page.chunk().await.unwrap();
     let mut times = Vec::new();
-    for _ in 0..size("REFERRALS", 60) {
+    for _ in 0..size("REFERRALS", 40) {
         let (signed, pictures) = lane.next(&PLAIN).unwrap();
         for picture in pictures {
             lane.client().put_picture(&picture.sha256, picture.sealed).await.unwrap();
         }
+        // The first event comes at once; then it is quiet.
+        while tokio::time::timeout(QUIET, page.chunk()).await.is_ok_and(|told| told.unwrap().is_some()) {}
         let start = Instant::now();
         lane.client().post_records(&RecordBatch { records: vec![signed], held_from: None }).await.unwrap();
         page.chunk().await.unwrap();
@@ -275,21 +280,35 @@ async fn referrals(central: &LoadCentral, mut lane: LoadLane) -> Times {
     Times::of(times)
 }
 
-/// Look-ups over TLS, one after the other, while a long list of persons is in force.
+/// Look-ups over TLS, one after the other, while a long list of persons is in force; so many that the snapshot of it
+/// for the lanes is made beside them.
 fn look_ups(engine: &Engine) {
     let (runtime, folder) = (Runtime::new().unwrap(), folder());
     let central = engine.central(&runtime, folder.path());
     let store = central.running.store();
     let entries = size("LIST", 1_000_000);
     let start = Instant::now();
-    // On a thread of its own: the store's calls wait.
-    std::thread::spawn(move || fill(&store, entries)).join().unwrap();
+    // On threads of their own: the store's calls wait.
+    let filling = std::thread::spawn({
+        let store = Arc::clone(&store);
+        move || fill(&store, entries)
+    });
+    let beside = std::thread::spawn(move || {
+        let mut times = Vec::new();
+        while !filling.is_finished() {
+            std::thread::sleep(Duration::from_millis(20));
+            times.push(write(&store));
+        }
+        filling.join().unwrap();
+        times
+    });
+    let beside = beside.join().unwrap();
     let imported = start.elapsed();
     let (_, kit) = kits(&central.identity, 1).unwrap().remove(0);
     let client = client(&central, &kit);
     let times = runtime.block_on(async {
         let mut times = Vec::new();
-        for number in 0..500_usize {
+        for number in 0..1_500_usize {
             let (surname, given) = name(number * 7919 % entries.max(1));
             let question = question(&surname, &given);
             let start = Instant::now();
@@ -300,7 +319,16 @@ fn look_ups(engine: &Engine) {
     });
     println!("  look-up              {} among {entries} persons", Times::of(times));
     println!("    import             {:8.0} entries/s", entries as f64 / imported.as_secs_f64());
+    println!("    a write beside it  {}", Times::of(beside));
     runtime.block_on(central.running.stop()).unwrap();
+}
+
+/// How long an officer's act takes that is written down.
+fn write(store: &Store) -> Duration {
+    let act = AuditEntry { actor: "anna", act: "page.view", subject: "lanes", detail: "" };
+    let start = Instant::now();
+    store.audit(act, 5).unwrap();
+    start.elapsed()
 }
 
 fn client(central: &LoadCentral, kit: &egate::outbox::LaneKit) -> CentralClient {

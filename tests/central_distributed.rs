@@ -45,9 +45,7 @@ fn no_statement_needs_serial_numbers_advisory_locks_or_one_machine() {
                 // Partitions are made where they can be: without them all days lie in one table.
                 let parts = path.components().any(|folder| folder.as_os_str() == "postgres");
                 let barred = NOT_FOR_ALL.iter().filter(|word| !parts || **word != "PARTITION");
-                found.extend(
-                    barred.filter(|word| line.contains(**word)).map(|word| (path.clone(), *word)),
-                );
+                found.extend(barred.filter(|word| line.contains(**word)).map(|word| (path.clone(), *word)));
             }
         }
     }

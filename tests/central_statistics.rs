@@ -16,11 +16,12 @@ use std::collections::BTreeMap;
 const HOUR: Millis = 3_600_000;
 /// 1 July 2026, midnight UTC.
 const BEGIN: Millis = 1_782_864_000_000;
-const DIMENSIONS: [Dimension; 6] = [
+const DIMENSIONS: [Dimension; 7] = [
     Dimension::Port,
     Dimension::Lane,
     Dimension::Day,
     Dimension::Hour,
+    Dimension::HourOfDay,
     Dimension::Document,
     Dimension::State,
 ];
@@ -298,5 +299,5 @@ fn what_a_chip_fills_in_makes_no_cells_of_its_own_beyond_letters() {
     let wide = StatisticsQuery { from: 0, to: Millis::MAX, by: DIMENSIONS.to_vec(), only: Vec::new() };
     let table = store.statistics(&wide).unwrap();
     let hour = "2026-07-04T18:00:00Z";
-    assert_eq!(table.rows[0].key, ["harbour", "lane-0", "2026-07-04T00:00:00Z", hour, "-", "ABC"]);
+    assert_eq!(table.rows[0].key, ["harbour", "lane-0", "2026-07-04T00:00:00Z", hour, "18", "-", "ABC"]);
 }

@@ -1,10 +1,15 @@
 //! Issued, laid on a real PC/SC service's virtual reader, read and judged, all by the command line; and what
 //! `egate doctor` says of the reader meanwhile.
 //!
-//! Runs itself again in namespaces of its own, as `tests/pcsc.rs` does, and for the same reason.
+//! Runs itself again in namespaces of its own, as `tests/pcsc.rs` does.
 #![cfg(all(feature = "issuer", target_os = "linux"))]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+#[path = "common/pcscd.rs"]
+mod pcscd;
+
+use egate::devices::card::vpcd::PORT;
+use pcscd::in_own_namespace;
 use serde_json::Value;
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpStream};
@@ -13,47 +18,10 @@ use std::process::{Child, Command, Output, Stdio};
 use std::thread;
 use std::time::Duration;
 
-const INSIDE: &str = "EGATE_TEST_IN_OWN_NAMESPACE";
-/// Where the virtual reader listens.
-const PORT: u16 = 0x8C7B;
-
 #[test]
 fn an_issued_document_is_read_through_pcscd_and_doctor_tells_what_lies_on_the_reader() {
-    if std::env::var_os(INSIDE).is_some() {
-        return inside();
-    }
-    if let Some(why) = missing() {
-        eprintln!("SKIPPED: reading through pcscd: {why}");
-        return;
-    }
-    let this = std::env::current_exe().unwrap();
     let name = "an_issued_document_is_read_through_pcscd_and_doctor_tells_what_lies_on_the_reader";
-    let status = own_namespace()
-        .arg(r#"mount -t tmpfs none /run && ip link set lo up && exec "$@""#)
-        .args(["sh".as_ref(), this.as_os_str()])
-        .args(["--exact", name, "--nocapture"])
-        .env(INSIDE, "1")
-        .status()
-        .unwrap();
-    assert!(status.success(), "in its own namespace the test ended with {status}");
-}
-
-fn own_namespace() -> Command {
-    let mut command = Command::new("unshare");
-    command.args(["--map-root-user", "--mount", "--net", "--pid", "--fork", "--kill-child", "sh", "-c"]);
-    command
-}
-
-fn missing() -> Option<String> {
-    let driver = ["/usr/lib/pcsc/drivers/serial/libifdvpcd.so", "/etc/reader.conf.d/vpcd", "/usr/sbin/pcscd"];
-    if let Some(file) = driver.iter().find(|file| !Path::new(file).exists()) {
-        return Some(format!("{file} is not installed"));
-    }
-    match own_namespace().arg("mount -t tmpfs none /run && ip link set lo up").output() {
-        Ok(output) if output.status.success() => None,
-        Ok(output) => Some(String::from_utf8_lossy(&output.stderr).trim().to_owned()),
-        Err(error) => Some(format!("unshare: {error}")),
-    }
+    in_own_namespace(name, inside);
 }
 
 /// A process that ends with this.

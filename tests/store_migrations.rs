@@ -11,7 +11,7 @@ use egate::check::{CheckId, Reason};
 use egate::record::SignedRecord;
 use sha2::{Digest, Sha256};
 
-const SQLITE: [&str; 10] = [
+const SQLITE: [&str; 11] = [
     include_str!("../src/central/store/sqlite/001-first.sql"),
     include_str!("../src/central/store/sqlite/002-audit-head.sql"),
     include_str!("../src/central/store/sqlite/003-lists.sql"),
@@ -22,8 +22,9 @@ const SQLITE: [&str; 10] = [
     include_str!("../src/central/store/sqlite/008-ingest.sql"),
     include_str!("../src/central/store/sqlite/009-days.sql"),
     include_str!("../src/central/store/sqlite/010-carried.sql"),
+    include_str!("../src/central/store/sqlite/011-change.sql"),
 ];
-const POSTGRES: [&str; 10] = [
+const POSTGRES: [&str; 11] = [
     include_str!("../src/central/store/postgres/001-first.sql"),
     include_str!("../src/central/store/postgres/002-audit-head.sql"),
     include_str!("../src/central/store/postgres/003-lists.sql"),
@@ -34,6 +35,7 @@ const POSTGRES: [&str; 10] = [
     include_str!("../src/central/store/postgres/008-ingest.sql"),
     include_str!("../src/central/store/postgres/009-days.sql"),
     include_str!("../src/central/store/postgres/010-carried.sql"),
+    include_str!("../src/central/store/postgres/011-change.sql"),
 ];
 
 fn quoted(text: &str) -> String {

@@ -97,7 +97,7 @@ async fn egate(world: &World, arguments: &[&str]) -> Output {
 async fn counted(world: &World) -> (Vec<String>, u64) {
     let store = world.central.store();
     let count = move || {
-        while store.count_statistics(100).unwrap() == 100 {}
+        while store.settle(100).unwrap() == 100 {}
         let passages = store.passages(&PassageFilter { ending: None, most: 1000 }).unwrap();
         let mut names: Vec<String> = passages.into_iter().map(|passage| passage.record.passage).collect();
         names.sort();
@@ -246,7 +246,7 @@ fn an_outcome_counts_once_whichever_of_its_keys_comes_first(store: &Store) {
         let again = store.append(std::slice::from_ref(record), 11).unwrap();
         assert_eq!((again.new.len(), again.stored_through), (0, Some(1)));
     }
-    assert_eq!(store.count_statistics(100).unwrap(), 3);
+    assert_eq!(store.settle(100).unwrap(), 3);
     let totals = store.lane_totals().unwrap();
     assert_eq!(totals[0].endings.iter().map(|(_, count)| count).sum::<u64>(), 3);
     let (_, open) = store.open_cases(10).unwrap();
@@ -268,7 +268,7 @@ fn the_second_outcome_of_a_passage_is_known_over_the_renewal(store: &Store) {
     second.signed = SignedRecord::sign(&second.record, &SigningKey::from_bytes(&[9; 32])).unwrap();
     store.append(&[first], 10).unwrap();
     store.append(&[second], 11).unwrap();
-    store.count_statistics(100).unwrap();
+    store.settle(100).unwrap();
     let totals = store.lane_totals().unwrap();
     let placed = totals[0].stages.iter().find(|(stage, _)| stage.title() == "Document placed").unwrap().1;
     assert_eq!(placed, 1, "one passage with two outcomes");

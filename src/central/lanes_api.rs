@@ -3,15 +3,15 @@
 use super::ingest::{IngestError, ingest, is_epoch, refusal};
 use super::pictures::PictureError;
 use super::serve::Shared;
-use super::store::{AuditEntry, Lane, Millis};
-use super::{commands, enrol, lane_watch, lookup, receipt, snapshot, tls};
+use super::store::Lane;
+use super::{commands, enrol, lane_lookups, lane_watch, receipt, snapshot, tls};
 use crate::record::wire::{
-    LANE_TIME, LookupAnswer, LookupQuestion, PICTURE_BYTES_MOST, RECORD_BYTES_MOST, RecordBatch, Refusal,
-    RefusalCode, Telemetry, TelemetryAnswer, TelemetryBatch,
+    LANE_TIME, PICTURE_BYTES_MOST, RECORD_BYTES_MOST, RecordBatch, Refusal, RefusalCode, Telemetry,
+    TelemetryAnswer, TelemetryBatch,
 };
 use crate::record::{
     CommandOrder, CommandReport, LANE_TEXT_MOST, LaneState, POLL_MOST_MS, Receipt, ReleaseManifest,
-    RunningRelease, Signed, SignedAnswer, SnapshotHeader,
+    RunningRelease, Signed, SnapshotHeader,
 };
 use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{Path, Query, Request, State};
@@ -21,7 +21,6 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post, put};
 use axum::{Extension, Json, Router};
 use axum_server::tls::TlsInfo;
-use jiff::tz::TimeZone;
 use serde::de::DeserializeOwned;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -31,16 +30,12 @@ use std::time::{Duration, Instant};
 const RECORDS_BODY_MOST: usize = RecordBatch::MOST * RECORD_BYTES_MOST;
 /// Largest body of telemetry: a full batch of entries of the greatest length, escaped.
 const TELEMETRY_BODY_MOST: usize = 8 * TelemetryBatch::MOST * Telemetry::TEXT_MOST;
-/// Largest body of a look-up.
-const LOOKUP_BODY_MOST: usize = 4 << 10;
-/// Longest of each text in a look-up, bytes.
-const LOOKUP_TEXT_MOST: usize = 128;
-/// How long an answer counts.
-const ANSWER_LASTS: Millis = 30_000;
-/// Why lanes ask, as the audit trail has it.
-const LOOKUP_PURPOSE: &str = "border check";
+/// Largest body of a look-up and of other short calls.
+pub(super) const LOOKUP_BODY_MOST: usize = 4 << 10;
+/// Longest id of a command, bytes.
+const ID_MOST: usize = 128;
 /// A call, body included, takes at most so long.
-const CALL_MOST: Duration = Duration::from_secs(30);
+pub(super) const CALL_MOST: Duration = Duration::from_secs(30);
 /// Seconds that a lane is asked to wait when central is busy.
 const RETRY_AFTER: &str = "2";
 
@@ -52,7 +47,7 @@ pub(super) fn router(shared: Arc<Shared>) -> Router {
         .route("/v1/records", post(post_records))
         .route("/v1/records/{epoch}/{from}", get(get_receipt))
         .route("/v1/telemetry", post(post_telemetry))
-        .route("/v1/lookups", post(post_lookup))
+        .route("/v1/lookups", post(lane_lookups::post_lookup))
         .route("/v1/commands/{id}", post(post_command_report))
         .route("/v1/state", put(put_state))
         .route("/v1/release", get(get_release))
@@ -214,74 +209,6 @@ async fn post_telemetry(
     Ok(Json(TelemetryAnswer { stored_through }).into_response())
 }
 
-async fn post_lookup(
-    State(shared): State<Arc<Shared>>,
-    Extension(lane): Extension<Lane>,
-    body: Body,
-) -> Result<Response, ApiError> {
-    let began = Instant::now();
-    let question: LookupQuestion = json_body(body, LOOKUP_BODY_MOST).await?;
-    if !fits(&question) {
-        return Err(malformed(format!("each text of a look-up is at most {LOOKUP_TEXT_MOST} plain letters")));
-    }
-    if question.patience_ms == 0 {
-        return Err(malformed("a look-up without patience cannot be answered".to_owned()));
-    }
-    // A lane that has given up needs no answer.
-    let patience = Duration::from_millis(question.patience_ms).min(CALL_MOST);
-    let answer = shared.blocking(move |shared| look_up(shared, &lane, &question));
-    let late = |_| ApiError::busy("the lists could not be asked in time");
-    let answer = tokio::time::timeout(patience, answer).await.map_err(late)??;
-    shared.counters.looked_up(began.elapsed());
-    Ok(Json(answer).into_response())
-}
-
-/// Whether the texts of a question are of the kind and length that zones have.
-fn fits(question: &LookupQuestion) -> bool {
-    let texts = [
-        &question.passage,
-        &question.nonce,
-        &question.document_code,
-        &question.issuing_state,
-        &question.document_number,
-        &question.nationality,
-        &question.surname,
-        &question.given_names,
-        &question.date_of_birth,
-        &question.sex,
-    ];
-    texts.iter().all(|text| text.len() <= LOOKUP_TEXT_MOST && !text.chars().any(char::is_control))
-}
-
-/// Finds, audits, signs. What was asked and found is in the audit trail before the lane is told.
-fn look_up(shared: &Shared, lane: &Lane, question: &LookupQuestion) -> anyhow::Result<SignedAnswer> {
-    let state = lookup::normalised(&question.issuing_state);
-    let number = lookup::normalised(&question.document_number);
-    let reported = shared.store.reported_document(&state, &number)?;
-    let listed = shared.store.listed(&lookup::keys(question), lookup::FOUND_MOST)?;
-    let now = jiff::Timestamp::now();
-    let found = lookup::findings(question, reported, &listed, now.to_zoned(TimeZone::UTC).date())?;
-
-    let (actor, issued) = (format!("lane:{}", lane.name), now.as_millisecond());
-    let subject = format!("{state} {number} for {}", question.passage);
-    let detail = format!("{LOOKUP_PURPOSE}: {}", found.summary());
-    let entry = AuditEntry { actor: &actor, act: "lists.look_up", subject: &subject, detail: &detail };
-    shared.store.audit(entry, issued)?;
-
-    let answer = LookupAnswer {
-        lane: lane.name.clone(),
-        passage: question.passage.clone(),
-        nonce: question.nonce.clone(),
-        issued,
-        expires: issued.saturating_add(ANSWER_LASTS),
-        document: found.document,
-        person: found.person,
-        permission: found.permission,
-        arrival: found.arrival,
-    };
-    Ok(SignedAnswer::sign(&answer, &shared.answers)?)
-}
-
 /// What a lane says about how long it waits.
 #[derive(serde::Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -306,7 +233,7 @@ async fn post_command_report(
     body: Body,
 ) -> Result<StatusCode, ApiError> {
     let report: CommandReport = json_body(body, LOOKUP_BODY_MOST).await?;
-    if report.id != id || id.len() > LOOKUP_TEXT_MOST {
+    if report.id != id || id.len() > ID_MOST {
         return Err(malformed("the report is about another command than the address".to_owned()));
     }
     let known = shared
@@ -396,12 +323,12 @@ async fn whole_body(body: Body, most: usize) -> Result<Bytes, ApiError> {
     })
 }
 
-async fn json_body<T: DeserializeOwned>(body: Body, most: usize) -> Result<T, ApiError> {
+pub(super) async fn json_body<T: DeserializeOwned>(body: Body, most: usize) -> Result<T, ApiError> {
     let bytes = whole_body(body, most).await?;
     serde_json::from_slice(&bytes).map_err(|error| malformed(error.to_string()))
 }
 
-fn malformed(text: String) -> ApiError {
+pub(super) fn malformed(text: String) -> ApiError {
     ApiError(refusal(RefusalCode::Malformed, text, None))
 }
 
@@ -410,10 +337,10 @@ fn unknown_lane(text: &str) -> ApiError {
 }
 
 /// A refusal as an answer.
-struct ApiError(Refusal);
+pub(super) struct ApiError(Refusal);
 
 impl ApiError {
-    fn busy(text: &str) -> Self {
+    pub(super) fn busy(text: &str) -> Self {
         ApiError(refusal(RefusalCode::Busy, text.to_owned(), None))
     }
 }

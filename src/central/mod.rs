@@ -28,6 +28,7 @@ mod distribution;
 pub mod enrol;
 mod import_records;
 mod ingest;
+mod lane_lookups;
 mod lane_watch;
 mod lanes_api;
 mod list_command;
@@ -48,6 +49,7 @@ mod snapshot;
 mod statistics;
 mod statistics_command;
 pub mod store;
+mod text;
 mod tls;
 
 pub use backup::{backup, restore};

@@ -114,7 +114,7 @@ async fn watch_others(shared: Arc<Shared>) {
     while tokio::time::timeout(LOOK_EVERY, stopping.wait_for(|stop| *stop)).await.is_err() {
         match shared.blocking(|shared| Ok(shared.store.fingerprint()?)).await {
             Ok(found) => {
-                if known.replace(found).is_some_and(|before| before != found) {
+                if known.replace(found.clone()).is_some_and(|before| before != found) {
                     raise(&shared.changes);
                 }
             }

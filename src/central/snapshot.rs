@@ -7,7 +7,7 @@
 
 use super::lookup::ListedPerson;
 use super::serve::Shared;
-use super::store::{ListKind, Millis, Store, StoredSnapshot};
+use super::store::{ListKind, Millis, StoredSnapshot};
 use crate::document::names::document_key;
 use crate::record::{
     Delta, HashedDocument, InForce, KEY_LENGTH, ReportKind, SNAPSHOT_MOST, Signed, Snapshot, SnapshotHeader,
@@ -16,14 +16,14 @@ use crate::record::{
 use anyhow::{Context, ensure};
 use sha2::{Digest, Sha256};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How often it is looked whether lists have changed.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
 /// A snapshot is dated anew so long after it was dated.
 const DATED_ANEW: Millis = 10 * 60_000;
 /// Entries that are read at once.
-const ENTRIES_AT_ONCE: usize = 5_000;
+const ENTRIES_AT_ONCE: usize = 1_000;
 /// Longest delta that is worth its way; beyond it the whole is fetched in pieces.
 const DELTA_MOST: usize = 4 << 20;
 /// Deltas that are held: lanes ask for the same few.
@@ -39,12 +39,28 @@ struct MadeDelta {
     bytes: Option<Arc<Vec<u8>>>,
 }
 
-/// Keeps the newest snapshot right, until the service stops.
+/// Keeps the newest snapshot right, until the service stops. Lists of which none could be made are left alone until
+/// they change: to read them all again would only cost look-ups their time.
 pub(super) async fn keep_snapshot(shared: Arc<Shared>) {
     let mut stopping = shared.stopping.subscribe();
+    let mut hopeless = None;
     loop {
-        if let Err(error) = shared.blocking(|shared| refresh(shared).map(drop)).await {
-            tracing::error!("making a snapshot of the lists: {error:#}");
+        let known = hopeless.clone();
+        let looked = shared.blocking(move |shared| {
+            let basis = shared.store.lists_basis()?;
+            if known.as_ref() == Some(&basis) {
+                return Ok(known);
+            }
+            Ok(refresh(shared, &basis).err().and_then(|error| {
+                if !*shared.stopping.borrow() {
+                    tracing::error!("making a snapshot of the lists: {error:#}");
+                }
+                error.is::<TooLarge>().then_some(basis)
+            }))
+        });
+        match looked.await {
+            Ok(known) => hopeless = known,
+            Err(error) => tracing::error!("looking at the lists: {error:#}"),
         }
         if tokio::time::timeout(LOOK_EVERY, stopping.wait_for(|stop| *stop)).await.is_ok() {
             return;
@@ -52,10 +68,19 @@ pub(super) async fn keep_snapshot(shared: Arc<Shared>) {
     }
 }
 
-/// Makes a new snapshot where one is due; gives whether there is a new one.
-fn refresh(shared: &Shared) -> anyhow::Result<bool> {
+/// The lists in force do not fit into a snapshot.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "{documents} documents and {persons} persons are more than a snapshot holds: lanes keep the one before"
+)]
+struct TooLarge {
+    documents: usize,
+    persons: usize,
+}
+
+/// Makes a new snapshot of the lists where one is due; gives whether there is a new one.
+fn refresh(shared: &Shared, basis: &str) -> anyhow::Result<bool> {
     let (store, now) = (&shared.store, shared.now());
-    let basis = store.lists_basis()?;
     let before = store.newest_snapshot()?;
     let same = before.as_ref().filter(|before| before.basis == basis);
     if same.is_some_and(|same| (0..DATED_ANEW).contains(&(now - same.issued))) {
@@ -68,9 +93,10 @@ fn refresh(shared: &Shared) -> anyhow::Result<bool> {
             SnapshotHeader { generation, issued: now, ..said }
         }
         None => {
-            let snapshot = build(store, &shared.answers.to_bytes())?;
-            let (documents, persons) = snapshot.counts();
-            let sha256 = store.put_content(&snapshot.encode())?;
+            let snapshot = build(shared, &shared.answers.to_bytes())?;
+            let ((documents, persons), bytes) = (snapshot.counts(), snapshot.encode());
+            ensure!(bytes.len() <= SNAPSHOT_MOST, TooLarge { documents, persons });
+            let sha256 = store.put_content(&bytes)?;
             // What changed while it was read is in the next one.
             ensure!(store.lists_basis()? == basis, "the lists changed while they were read");
             let (documents, persons) = (documents as u64, persons as u64);
@@ -78,45 +104,40 @@ fn refresh(shared: &Shared) -> anyhow::Result<bool> {
         }
     };
     let signed = Signed::sign(&header, &shared.answers)?;
-    let stored = StoredSnapshot { generation, issued: now, sha256: header.sha256, basis, signed };
+    let (sha256, basis) = (header.sha256, basis.to_owned());
+    let stored = StoredSnapshot { generation, issued: now, sha256, basis, signed };
     Ok(store.add_snapshot(&stored)?)
 }
 
 /// The lists as they are in force now. The key comes from central's own, so that every process uses the same.
-fn build(store: &Store, secret: &[u8; 32]) -> anyhow::Result<Snapshot> {
+fn build(shared: &Shared, secret: &[u8; 32]) -> anyhow::Result<Snapshot> {
     let derived = Sha256::new().chain_update(b"egate key of snapshots 1\0").chain_update(secret).finalize();
     let bytes: [u8; KEY_LENGTH] = *derived.as_slice().first_chunk().context("a digest is longer")?;
     let key = SnapshotKey::new(bytes)?;
-    let kinds = store.kinds_in_force()?;
+    let kinds = shared.store.kinds_in_force()?;
     let in_force =
         InForce { persons: kinds.contains(&ListKind::Persons), rules: kinds.contains(&ListKind::Rules) };
-    let documents = documents(store, &key)?;
+    let documents = documents(shared, &key)?;
     let mut persons = Vec::new();
-    each(store, ListKind::Persons, |list, reference, body, _| {
+    each(shared, ListKind::Persons, |list, reference, body, _| {
         let person: ListedPerson = serde_json::from_str(body)?;
         let born = [person.born.year, person.born.month, person.born.day];
         persons.push(key.person(&person.surname, &person.given_names, born, list, reference)?);
         Ok(())
     })?;
-    let snapshot = Snapshot::new(key, in_force, documents, persons);
-    let (documents, persons) = snapshot.counts();
-    ensure!(
-        documents.saturating_mul(9).saturating_add(persons.saturating_mul(300)) <= SNAPSHOT_MOST,
-        "{documents} documents and {persons} persons are more than a snapshot can hold"
-    );
-    Ok(snapshot)
+    Ok(Snapshot::new(key, in_force, documents, persons))
 }
 
-fn documents(store: &Store, key: &SnapshotKey) -> anyhow::Result<Vec<HashedDocument>> {
+fn documents(shared: &Shared, key: &SnapshotKey) -> anyhow::Result<Vec<HashedDocument>> {
     let mut documents = Vec::new();
-    each(store, ListKind::Documents, |_, _, body, lookup| {
+    each(shared, ListKind::Documents, |_, _, body, lookup| {
         let listed: super::lookup::ListedDocument = serde_json::from_str(body)?;
         documents.push(key.document(lookup, ReportKind::of_word(&listed.kind))?);
         Ok(())
     })?;
     let mut after = (String::new(), String::new());
     loop {
-        let some = store.reported_documents((&after.0, &after.1), ENTRIES_AT_ONCE)?;
+        let some = shared.store.reported_documents((&after.0, &after.1), ENTRIES_AT_ONCE)?;
         for (state, number, kind) in &some {
             documents.push(key.document(&document_key(state, number), ReportKind::of_word(kind))?);
         }
@@ -129,13 +150,15 @@ fn documents(store: &Store, key: &SnapshotKey) -> anyhow::Result<Vec<HashedDocum
 
 /// Every entry of a kind in force: list, reference, body, first key.
 fn each(
-    store: &Store,
+    shared: &Shared,
     kind: ListKind,
     mut act: impl FnMut(&str, &str, &str, &str) -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
     let mut after = (String::new(), String::new());
     loop {
-        let some = store.entries_in_force(kind, (&after.0, &after.1), ENTRIES_AT_ONCE)?;
+        let began = Instant::now();
+        ensure!(!*shared.stopping.borrow(), "the service stops");
+        let some = shared.store.entries_in_force(kind, (&after.0, &after.1), ENTRIES_AT_ONCE)?;
         for entry in &some {
             act(&entry.list, &entry.reference, &entry.body, &entry.key)
                 .with_context(|| format!("entry {}/{}", entry.list, entry.reference))?;
@@ -144,6 +167,8 @@ fn each(
             Some(last) => after = (last.list, last.reference),
             None => return Ok(()),
         }
+        // Nobody waits for a snapshot; for look-ups travellers do.
+        std::thread::sleep(began.elapsed());
     }
 }
 

@@ -6,9 +6,11 @@
 mod common;
 
 mod kit;
+mod live;
 mod load;
 mod pages;
 mod releases;
 mod security;
 mod shift;
 mod signing_in;
+mod texts;

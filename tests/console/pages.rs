@@ -5,7 +5,9 @@ use super::common::browser::Browser;
 use super::common::central::{Chain, World, batch, refer};
 use super::kit::*;
 use egate::central::lookup::FileForm;
-use egate::central::store::{AlarmKind, ListKind, Role};
+use egate::central::store::{
+    AlarmKind, Decided, Decision, DecisionReason, Judgement, ListKind, RecordKey, Role,
+};
 use egate::central::{Keeper, NewCommand, Proposal};
 use egate::check::{Check, CheckId, Reason};
 use egate::passage::{Ending, LaneCommand};
@@ -13,7 +15,8 @@ use egate::policy::Condition;
 use egate::record::LaneState;
 use serde_json::json;
 
-const SIZES: [(&str, u32, u32); 3] = [("tablet", 768, 1024), ("desk", 1440, 900), ("wall", 3840, 2160)];
+const SIZES: [(&str, u32, u32); 4] =
+    [("phone", 390, 844), ("tablet", 768, 1024), ("desk", 1440, 900), ("wall", 3840, 2160)];
 
 /// Lanes as they say that they are, and an alarm.
 async fn lanes_say(world: &World) {
@@ -98,6 +101,44 @@ async fn lists(world: &World) {
     office.approve_list(keeper("supervisor-a"), "stolen", 1).await.unwrap();
     let second = format!("{head}2,UTO,BBB222222,stolen\n3,UTO,CCC333333,revoked\n");
     office.propose_list(keeper("supervisor-b"), propose(&second)).await.unwrap();
+}
+
+/// A day of another lane, enough for statistics to tell of it.
+async fn a_day(world: &World) {
+    let mut chain = Chain::new(world, "lane-2");
+    let (client, store) = (world.client("lane-2"), world.central.store());
+    let now = jiff::Timestamp::now();
+    for number in 0..160_i64 {
+        let record = chain.next(|record| {
+            record.started = (now - jiff::SignedDuration::from_mins(number * number / 20)).to_string();
+            match number % 9 {
+                1 | 4 => refer(record, CheckId::FaceMatch, Reason::FaceMismatch),
+                7 => refer(record, CheckId::DocumentExpiry, Reason::DocumentExpired),
+                5 => {
+                    record.ending = Ending::Withdrawn;
+                    record.reasons = vec![Reason::TravellerLeft];
+                }
+                _ => {}
+            }
+        });
+        client.post_records(&batch(&[&record])).await.unwrap();
+        let key = RecordKey { lane: "lane-2".to_owned(), ..key(chain.sequence) };
+        if matches!(number % 9, 1 | 4 | 7) {
+            let at = now.as_millisecond() + 20_000 + number * 500;
+            store.judge(&key, 1, "officer-b", Judgement::Same, at - 9_000).unwrap();
+            let decision =
+                [Decision::Admit, Decision::Refuse, Decision::SecondLine][(number % 9 / 3) as usize];
+            let decided = Decided {
+                decision,
+                officer: "officer-b".to_owned(),
+                at,
+                note: "he has shaved".to_owned(),
+                reason: Some(DecisionReason::Other),
+                overridden: if number == 1 { vec![CheckId::FaceMatch] } else { Vec::new() },
+            };
+            store.decide(&key, 2, &decided).unwrap();
+        }
+    }
 }
 
 #[tokio::test]
@@ -189,6 +230,7 @@ async fn every_page_is_accessible_in_light_and_dark_and_fits_from_tablet_to_wall
     set_up(&world, &browser, "supervisor-b", Role::Supervisor).await;
     set_up(&world, &browser, "supervisor-a", Role::Supervisor).await;
     lists(&world).await;
+    a_day(&world).await;
     let order = NewCommand {
         lane: "lane-1".to_owned(),
         passage: None,
@@ -212,8 +254,13 @@ async fn every_page_is_accessible_in_light_and_dark_and_fits_from_tablet_to_wall
         live(&browser).await;
         fits(&browser, name).await;
         save(&browser, name).await;
-        browser.viewport(768, 1024).await;
-        fits(&browser, &format!("{name}, tablet")).await;
+        for (size, width, height) in SIZES {
+            browser.viewport(width, height).await;
+            fits(&browser, &format!("{name}, {size}")).await;
+            if ["statistics", "work"].contains(&name) {
+                browser.save(&format!("console-{name}-{size}")).await;
+            }
+        }
         browser.viewport(1440, 900).await;
     }
     // What would change is shown, and a second person brings it into force.

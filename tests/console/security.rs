@@ -6,13 +6,13 @@ use egate::central::store::{AlarmKind, Role};
 use reqwest::{StatusCode, header};
 
 /// A browser's request, without a browser.
-pub(crate) struct Http {
-    http: reqwest::Client,
-    base: String,
+pub(super) struct Http {
+    pub(super) http: reqwest::Client,
+    pub(super) base: String,
 }
 
 impl Http {
-    pub(crate) fn new(world: &World) -> Http {
+    pub(super) fn new(world: &World) -> Http {
         let http = reqwest::Client::builder()
             .no_proxy()
             .redirect(reqwest::redirect::Policy::none())
@@ -23,15 +23,15 @@ impl Http {
     }
 
     /// The status of a form sent with a session.
-    pub(crate) async fn status(&self, path: &str, cookie: &str, form: &str) -> StatusCode {
+    pub(super) async fn status(&self, path: &str, cookie: &str, form: &str) -> StatusCode {
         self.post(path, cookie, form).await.status()
     }
 
-    pub(crate) async fn get(&self, path: &str, cookie: &str) -> reqwest::Response {
+    pub(super) async fn get(&self, path: &str, cookie: &str) -> reqwest::Response {
         self.http.get(format!("{}{path}", self.base)).header(header::COOKIE, cookie).send().await.unwrap()
     }
 
-    pub(crate) async fn post(&self, path: &str, cookie: &str, form: &str) -> reqwest::Response {
+    pub(super) async fn post(&self, path: &str, cookie: &str, form: &str) -> reqwest::Response {
         let request = self.http.post(format!("{}{path}", self.base)).header(header::COOKIE, cookie);
         let form = form.to_owned();
         request
@@ -43,7 +43,7 @@ impl Http {
     }
 
     /// The cookie of a new user's session, and the session's form token.
-    pub(crate) async fn session(&self, world: &World, name: &str, role: Role) -> (String, String) {
+    pub(super) async fn session(&self, world: &World, name: &str, role: Role) -> (String, String) {
         let link = world.central.office.create_user(name, role).await.unwrap();
         let path = link.strip_prefix(&self.base).unwrap();
         let form = "password=four+words+put+together&again=four+words+put+together";

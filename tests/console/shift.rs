@@ -37,6 +37,11 @@ async fn a_shift_from_sign_in_to_lost_connection() {
     one.until("document.title === '(1) Lanes · egate' && document.body.dataset.sounded === '1'", PATIENCE)
         .await;
     one.until("document.querySelectorAll('.cards [data-row]').length === 1", PATIENCE).await;
+    for page in ["/passages", "/cases"] {
+        open(&world, &one, page).await;
+        let page = text(&one.client).await;
+        assert!(page.contains("Compare the faces.") && !page.contains("does not match"), "{page}");
+    }
 
     // The case by keyboard; who opens it has it.
     press(&one, "j").await;
@@ -45,8 +50,9 @@ async fn a_shift_from_sign_in_to_lost_connection() {
     says(&one, "in your hands").await;
     let page = text(&one.client).await;
     assert!(
-        !page.contains("0.083") && !page.contains("Similarity"),
-        "scores before the own judgement: {page}"
+        !["0.083", "Similarity", "does not match"].iter().any(|told| page.contains(told))
+            && page.contains("told after your judgement"),
+        "scores or the verdict before the own judgement: {page}"
     );
 
     // Another officer sees who has it, and cannot judge it.
@@ -59,7 +65,9 @@ async fn a_shift_from_sign_in_to_lost_connection() {
     press(&one, "2").await;
     one.until("document.querySelector('[data-decision]')", PATIENCE).await;
     let page = text(&one.client).await;
-    assert!(page.contains("0.083") && page.contains("strangers would score as high"), "{page}");
+    for told in ["0.083", "strangers would score as high", "does not match"] {
+        assert!(page.contains(told), "{told}: {page}");
+    }
     press(&one, "r").await;
     press(&one, ENTER).await;
     one.until("document.querySelector('.decided.refuse')", PATIENCE).await;

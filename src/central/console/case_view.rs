@@ -2,6 +2,7 @@
 
 use super::limits::CaseLimits;
 use super::rows::PassageRow;
+use super::told::before_judgement;
 use super::tree::{TreeNode, overridden, tree};
 use super::view::{DocumentView, EndingView, Face, ReasonView, faces, path};
 use super::words::{
@@ -117,6 +118,8 @@ pub(super) struct PassageView {
     pub(super) history: Vec<PassageRow>,
     pub(super) steps: Vec<StepView>,
     pub(super) scores: Option<Scores>,
+    /// Whether the reader must judge the faces by own eyes before their comparison is told.
+    pub(super) to_judge: bool,
     /// Whether the scores stand with the facts, and not where the officer decides.
     pub(super) scores_below: bool,
     pub(super) case: Option<CaseView>,
@@ -163,7 +166,10 @@ impl PassageView {
                 Ending::Referred => "Why an officer is needed",
                 Ending::Withdrawn => "Why it ended without a verdict",
             },
-            reasons: record.reasons.iter().copied().map(ReasonView::new).collect(),
+            reasons: if hidden { before_judgement(&record.reasons) } else { record.reasons.clone() }
+                .into_iter()
+                .map(ReasonView::new)
+                .collect(),
             tree: tree(record, hidden),
             document: record.document.as_ref().map(DocumentView::new),
             frames: faces(record, "").iter().filter(|face| !face.portrait).count(),
@@ -177,6 +183,7 @@ impl PassageView {
                 .map(|step| StepView { title: step_word(step.step), seconds: seconds(step.ms) })
                 .collect(),
             scores: (!hidden).then(|| Scores::new(record)),
+            to_judge: hidden,
             scores_below: !(open && viewer.decides),
             case: case.map(|case| CaseView::new(case, record, hidden, viewer)),
             profile: record.profile.clone(),

@@ -15,6 +15,10 @@ pub(super) enum PageError {
     NotFound,
     /// The form is not one of ours.
     BadForm,
+    /// The form is larger than any of ours.
+    LargeForm,
+    /// A text of the request holds a character that none may hold.
+    OddText,
     /// Central's own trouble.
     Trouble(anyhow::Error),
 }
@@ -52,6 +56,17 @@ impl IntoResponse for PageError {
                 StatusCode::BAD_REQUEST,
                 "This form cannot be used any more",
                 "Go back, load the page again and repeat what you did. Nothing was stored.",
+            ),
+            PageError::LargeForm => (
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "This is too long",
+                "Go back, shorten what you wrote and send it again. Nothing was stored.",
+            ),
+            PageError::OddText => (
+                StatusCode::BAD_REQUEST,
+                "A character cannot be kept",
+                "A field or the address holds a control character, which no text may hold. Go back, write the \
+                 text anew instead of pasting it, and send it again. Nothing was stored.",
             ),
             PageError::Trouble(error) => {
                 tracing::error!("a page failed: {error:#}");

@@ -118,8 +118,36 @@ impl ChangeRow {
             (_, None) => ("goes", "removed"),
             _ => ("changes", "changed"),
         };
-        let (before, after) = (change.before.unwrap_or_default(), change.after.unwrap_or_default());
+        let (before, after) = (told(change.before), told(change.after));
         ChangeRow { word, name, reference: change.reference, before, after }
+    }
+}
+
+/// What an entry says, as it is read: its key, then field by field.
+fn told(entry: Option<String>) -> String {
+    let entry = entry.unwrap_or_default();
+    let begin = entry.find('{').unwrap_or(entry.len());
+    let (key, body) = entry.split_at_checked(begin).unwrap_or((&entry, ""));
+    let Ok(serde_json::Value::Object(fields)) = serde_json::from_str(body) else { return entry };
+    let told = fields.iter().filter(|(_, value)| value.as_str() != Some("") && !value.is_null());
+    let told: Vec<String> =
+        told.map(|(name, value)| format!("{}: {}", name.replace('_', " "), plain(value))).collect();
+    format!("{} {}", key.trim(), told.join(", ")).trim().to_owned()
+}
+
+/// A field's value without the marks of its form.
+fn plain(value: &serde_json::Value) -> String {
+    use serde_json::Value;
+    match value {
+        Value::String(text) => text.clone(),
+        // A date of which parts may be unknown.
+        Value::Object(parts) => {
+            let part = |name: &str| {
+                parts.get(name).map_or_else(|| "··".to_owned(), |part| format!("{:0>2}", part.to_string()))
+            };
+            format!("{}-{}-{}", part("year"), part("month"), part("day"))
+        }
+        other => other.to_string(),
     }
 }
 
@@ -199,4 +227,20 @@ pub(super) async fn decide(
     };
     let page = review_page(&shared, signed, at, Some(problem)).await?;
     Ok((StatusCode::CONFLICT, page).into_response())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn entries_are_read_field_by_field() {
+        let told = |entry: &str| told(Some(entry.to_owned()));
+        assert_eq!(told(r#"UTO L1 {"kind":"stolen"}"#), "UTO L1 kind: stolen");
+        assert_eq!(
+            told(r#"{"surname":"NY","given_names":"","born":{"year":74,"month":8},"reason":"sought"}"#),
+            "born: 74-08-··, reason: sought, surname: NY"
+        );
+        assert_eq!([told("no form"), told("{broken"), super::told(None)], ["no form", "{broken", ""]);
+    }
 }

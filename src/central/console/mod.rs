@@ -20,6 +20,8 @@ mod releases;
 mod rows;
 mod session;
 mod sign_in;
+mod texts;
+mod told;
 mod trail;
 mod tree;
 mod users;
@@ -39,9 +41,6 @@ use std::sync::Arc;
 pub use limits::CaseLimits;
 pub(super) use limits::escalate;
 pub(super) use sign_in::{invite, user_by_password};
-
-/// Largest form, bytes.
-const FORM_MOST: usize = 16 << 10;
 
 /// The officers' side of central.
 pub(super) fn router(shared: Arc<Shared>) -> Router {
@@ -86,7 +85,8 @@ pub(super) fn router(shared: Arc<Shared>) -> Router {
         .route("/static/icon.svg", get(async || asset("image/svg+xml", include_str!("static/icon.svg"))))
         .route("/health", get(async || StatusCode::NO_CONTENT))
         .fallback(error::not_found)
-        .layer(DefaultBodyLimit::max(FORM_MOST))
+        .layer(middleware::from_fn(texts::check))
+        .layer(DefaultBodyLimit::max(texts::FORM_MOST))
         .layer(middleware::from_fn_with_state(Arc::clone(&shared), guard))
         .with_state(shared)
 }

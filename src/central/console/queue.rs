@@ -3,10 +3,12 @@
 use super::error::{Page, page as show};
 use super::limits::CaseLimits;
 use super::session::Signed;
+use super::told::{COMPARE, in_list};
 use super::view::{DocumentView, Frame, path};
 use super::words::{When, span};
 use crate::central::serve::Shared;
 use crate::central::store::{Millis, StoredPassage};
+use crate::check::Reason;
 use crate::policy::{Gravity, gravity};
 use askama::Template;
 use axum::extract::State;
@@ -26,7 +28,11 @@ pub(super) fn most_urgent_first(cases: &mut [StoredPassage]) {
 }
 
 fn gravest(stored: &StoredPassage) -> Gravity {
-    stored.record.reasons.iter().copied().map(gravity).min().unwrap_or(Gravity::Unknown)
+    gravest_of(&stored.record.reasons)
+}
+
+fn gravest_of(reasons: &[Reason]) -> Gravity {
+    reasons.iter().copied().map(gravity).min().unwrap_or(Gravity::Unknown)
 }
 
 /// A line in the queue.
@@ -51,7 +57,12 @@ impl CaseRow {
         let case = stored.case.as_ref()?;
         let waits = now.saturating_sub(case.opened);
         let holder = case.holder(now.saturating_sub(limits.hold()));
-        let (light, word) = match gravest(stored) {
+        let told = in_list(stored, Some(user));
+        let mut reasons: Vec<&str> = told.iter().map(|reason| reason.officer()).collect();
+        if reasons.is_empty() && !stored.record.reasons.is_empty() {
+            reasons.push(COMPARE);
+        }
+        let (light, word) = match gravest_of(&told) {
             Gravity::Danger => ("red", "danger"),
             Gravity::Evidence => ("red", "evidence"),
             Gravity::Irregular => ("yellow", "irregular"),
@@ -67,7 +78,7 @@ impl CaseRow {
             light,
             gravity: word,
             lane: stored.key.lane.clone(),
-            reasons: stored.record.reasons.iter().map(|reason| reason.officer()).collect(),
+            reasons,
             document: stored.record.document.as_ref().map(DocumentView::new),
             held: holder.map(|held| (held.by.clone(), span(now.saturating_sub(held.since)))),
             mine: holder.is_some_and(|held| held.by == user),

@@ -1,5 +1,6 @@
 //! Rows of the lists: passages, audit.
 
+use super::told::{COMPARE, in_list};
 use super::view::{DocumentView, EndingView, path};
 use super::words::{When, decision_word, seconds};
 use crate::central::store::{AuditLine, Case, StoredPassage};
@@ -22,13 +23,15 @@ impl PassageRow {
     pub(super) fn new(stored: &StoredPassage) -> Self {
         let record = &stored.record;
         let case = stored.case.as_ref();
+        let told = in_list(stored, None);
+        let compare = told.is_empty() && !record.reasons.is_empty();
         PassageRow {
             path: path(&stored.key),
             started: When { rfc: record.started.clone() },
             lane: stored.key.lane.clone(),
             ending: EndingView::new(record.ending),
-            reason: record.reasons.first().map(|reason| reason.officer()),
-            more_reasons: record.reasons.len().saturating_sub(1),
+            reason: told.first().map(|reason| reason.officer()).or(compare.then_some(COMPARE)),
+            more_reasons: told.len().saturating_sub(1),
             document: record.document.as_ref().map(DocumentView::new),
             seconds: seconds(record.lasted_ms),
             case: case.map(case_word),

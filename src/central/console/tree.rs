@@ -105,10 +105,13 @@ pub(super) struct TreeNode {
     children: Vec<TreeNode>,
 }
 
-/// The tree of a passage's checks; a check that was not made is shown as such. The details of the face checks are
-/// hidden from who must first judge by own eyes.
-pub(super) fn tree(record: &PassageRecord, hide_face_detail: bool) -> Vec<TreeNode> {
-    PLAN.iter().map(|plan| node(plan, record, hide_face_detail).0).collect()
+/// What stands for the result of comparing the faces before the own judgement.
+const WITHHELD: &str = "told after your judgement";
+
+/// The tree of a passage's checks; a check that was not made is shown as such. From who must first judge by own eyes
+/// the result of comparing the faces is withheld, whatever it is, and the scores of the others.
+pub(super) fn tree(record: &PassageRecord, to_judge: bool) -> Vec<TreeNode> {
+    PLAN.iter().map(|plan| node(plan, record, to_judge).0).collect()
 }
 
 fn node(plan: &Plan, record: &PassageRecord, hide: bool) -> (TreeNode, Light) {
@@ -118,10 +121,11 @@ fn node(plan: &Plan, record: &PassageRecord, hide: bool) -> (TreeNode, Light) {
             let below: Vec<(TreeNode, Light)> = plans.iter().map(|plan| node(plan, record, hide)).collect();
             let counting = below.iter().filter(|(child, _)| !child.recorded_only).map(|(_, light)| *light);
             let light = counting.max().unwrap_or(Light::Grey);
+            let withheld = light <= Light::Grey && below.iter().any(|(child, _)| child.word == WITHHELD);
             let branch = TreeNode {
                 title,
                 light: light.name(),
-                word: light.branch_word(),
+                word: if withheld { WITHHELD } else { light.branch_word() },
                 recorded_only: false,
                 reasons: Vec::new(),
                 detail: None,
@@ -137,7 +141,19 @@ fn leaf(id: CheckId, record: &PassageRecord, hide: bool) -> (TreeNode, Light) {
     let made =
         record.checks.iter().filter(|check| check.id == id).max_by_key(|check| Light::of(check.result));
     let light = made.map_or(Light::Grey, |check| Light::of(check.result));
-    let hide = hide && matches!(id, CheckId::FaceMatch | CheckId::Liveness | CheckId::Morph);
+    if hide && id == CheckId::FaceMatch {
+        let leaf = TreeNode {
+            title: id.title(),
+            light: Light::Grey.name(),
+            word: WITHHELD,
+            recorded_only: false,
+            reasons: Vec::new(),
+            detail: None,
+            children: Vec::new(),
+        };
+        return (leaf, Light::Grey);
+    }
+    let hide = hide && matches!(id, CheckId::Liveness | CheckId::Morph);
     let leaf = TreeNode {
         title: id.title(),
         light: light.name(),
@@ -214,6 +230,19 @@ mod tests {
         assert_eq!(person(&checks, &[Reason::FaceMismatch]), ("red", "failed"));
         checks.truncate(13);
         assert_eq!(person(&checks, &[]), ("grey", "not all made"));
+    }
+
+    #[test]
+    fn before_the_own_judgement_a_match_and_a_mismatch_look_the_same() {
+        let all = || CheckId::ALL.into_iter().map(Check::successful).collect::<Vec<_>>();
+        let mut other = all();
+        other[15] = Check::failed(CheckId::FaceMatch, Reason::FaceMismatch).with_detail("0.083");
+        let shown = |checks: &[Check], to_judge| -> String {
+            let tree = tree(&record(checks.to_vec(), vec![Reason::FaceMismatch]), to_judge);
+            tree.iter().map(|node| node.render().unwrap()).collect()
+        };
+        assert_eq!(shown(&all(), true), shown(&other, true));
+        assert!(shown(&other, true).contains(WITHHELD) && shown(&other, false).contains("0.083"));
     }
 
     #[test]

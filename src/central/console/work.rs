@@ -2,6 +2,7 @@
 
 use super::error::{Page, page as show};
 use super::plot::{Bars, Column};
+use super::queue::CASES_MOST;
 use super::session::Signed;
 use super::view::{DocumentView, Frame, path};
 use super::words::{When, reason_word, span};
@@ -64,14 +65,17 @@ struct OfficerRow {
     second_line: usize,
     /// From taking the case to deciding it, the middle one.
     took: String,
-    /// From the case's coming to its decision, the middle one.
+    /// From the case's coming to its decision, the middle one and the longest.
     waited: String,
+    longest: String,
+    /// Open cases in hand now.
+    in_hand: usize,
     overrides: usize,
     escalated: usize,
 }
 
 impl OfficerRow {
-    fn new(name: &str, handled: &[&Handled]) -> OfficerRow {
+    fn new(name: &str, handled: &[&Handled], in_hand: usize) -> OfficerRow {
         let count = |fits: &dyn Fn(&Handled) -> bool| handled.iter().filter(|case| fits(case)).count();
         let decided = |decision: Decision| count(&|case: &Handled| case.decision == decision);
         let since = |from: &dyn Fn(&Handled) -> Option<Millis>| {
@@ -86,6 +90,12 @@ impl OfficerRow {
             second_line: decided(Decision::SecondLine),
             took: since(&|case| case.taken),
             waited: since(&|case| Some(case.opened)),
+            longest: handled
+                .iter()
+                .map(|case| case.decided.saturating_sub(case.opened))
+                .max()
+                .map_or_else(|| "—".to_owned(), span),
+            in_hand,
             overrides: count(&|case| case.overridden),
             escalated: count(&|case| case.escalated),
         }
@@ -132,6 +142,7 @@ struct WorkPage {
     over: Over,
     plot: Bars,
     officers: Vec<OfficerRow>,
+    all: OfficerRow,
     overrides: Vec<OverrideRow>,
 }
 
@@ -154,11 +165,14 @@ pub(super) async fn page(
             let since = now.saturating_sub(over.millis());
             let handled = shared.store.handled_cases(since, HANDLED_MOST)?;
             let overrides = shared.store.overridden_cases(since, OVERRIDES_MOST)?;
+            let held = held(shared, now)?;
+            let everybody: Vec<&Handled> = handled.iter().collect();
             Ok(WorkPage {
+                all: OfficerRow::new("All", &everybody, held.values().sum()),
                 frame: Frame::load(shared, signed, "work")?,
                 over,
                 plot: plot(&handled, over, now),
-                officers: officers(&handled),
+                officers: officers(&handled, &held),
                 overrides: overrides.iter().filter_map(OverrideRow::new).collect(),
             })
         })
@@ -166,12 +180,26 @@ pub(super) async fn page(
     show(&page)
 }
 
-fn officers(handled: &[Handled]) -> Vec<OfficerRow> {
-    let mut of: BTreeMap<&str, Vec<&Handled>> = BTreeMap::new();
+/// How many open cases each officer has in hand.
+fn held(shared: &Shared, now: Millis) -> anyhow::Result<BTreeMap<String, usize>> {
+    let idle_since = now.saturating_sub(shared.cases.hold());
+    let mut held = BTreeMap::new();
+    for open in shared.store.open_cases(CASES_MOST)?.0 {
+        if let Some(holder) = open.case.as_ref().and_then(|case| case.holder(idle_since)) {
+            *held.entry(holder.by.clone()).or_default() += 1;
+        }
+    }
+    Ok(held)
+}
+
+/// Everybody who decided something or has something in hand.
+fn officers(handled: &[Handled], held: &BTreeMap<String, usize>) -> Vec<OfficerRow> {
+    let mut of: BTreeMap<&str, Vec<&Handled>> = held.keys().map(|name| (name.as_str(), Vec::new())).collect();
     for case in handled {
         of.entry(&case.officer).or_default().push(case);
     }
-    of.into_iter().map(|(name, handled)| OfficerRow::new(name, &handled)).collect()
+    let in_hand = |name: &str| held.get(name).copied().unwrap_or_default();
+    of.into_iter().map(|(name, handled)| OfficerRow::new(name, &handled, in_hand(name))).collect()
 }
 
 /// Decisions over time; bars end at full hours and days in UTC.
@@ -186,7 +214,7 @@ fn plot(handled: &[Handled], over: Over, now: Millis) -> Bars {
             let inside = |case: &&Handled| case.decided.div_euclid(bar) == place;
             let of = |decision: Decision| {
                 let fits = handled.iter().filter(inside).filter(|case| case.decision == decision);
-                u64::try_from(fits.count()).unwrap_or(u64::MAX)
+                u64::try_from(fits.count()).ok()
             };
             let counts = vec![of(Decision::Admit), of(Decision::SecondLine), of(Decision::Refuse)];
             Column { label: label(place * bar, over), counts }
@@ -223,10 +251,15 @@ mod tests {
         };
         let handled =
             [case("b", 0, 9_000, false), case("a", 5_000, 6_000, true), case("b", 0, 30_000, false)];
-        let rows = officers(&handled);
-        let told: Vec<_> =
-            rows.iter().map(|row| (&*row.name, row.decisions, &*row.took, row.overrides)).collect();
-        assert_eq!(told, [("a", 1, "1 s", 1), ("b", 2, "30 s", 0)]);
+        let rows = officers(&handled, &BTreeMap::from([("b".to_owned(), 2), ("c".to_owned(), 1)]));
+        let told: Vec<_> = rows
+            .iter()
+            .map(|row| (&*row.name, row.decisions, row.in_hand, &*row.took, &*row.longest, row.overrides))
+            .collect();
+        assert_eq!(
+            told,
+            [("a", 1, 0, "1 s", "6 s", 1), ("b", 2, 2, "30 s", "30 s", 0), ("c", 0, 1, "—", "—", 0)]
+        );
         assert_eq!(median(Vec::new()), None);
     }
 }

@@ -2,6 +2,7 @@
 
 use super::person::{ListedPerson, PartialDate, keys_of_listed};
 use crate::central::store::{ListKind, NewEntry};
+use crate::central::text::unfit;
 pub use crate::document::names::normalised;
 use crate::document::names::{document_key, transliterated};
 use jiff::civil::Date;
@@ -163,8 +164,11 @@ impl<'f> Reading<'f> {
                 let nearest = known.iter().min_by_key(|k| strsim::damerau_levenshtein(name, k));
                 self.wrong.push(format!("{name}: not known here; did you mean {}?", nearest.unwrap_or(&"")));
             }
-            if value.chars().count() > FIELD_MOST || value.contains('\0') {
-                self.wrong.push(format!("{name}: longer than {FIELD_MOST} characters, or with a zero byte"));
+            if value.chars().count() > FIELD_MOST {
+                self.wrong.push(format!("{name}: longer than {FIELD_MOST} characters"));
+            }
+            if let Some(odd) = unfit(value) {
+                self.wrong.push(format!("{name}: holds the control character {odd:?}"));
             }
         }
         for name in known.iter().take(needed) {

@@ -8,7 +8,9 @@
 use super::gather::OfLane;
 use super::records::day_of;
 use super::sql::{Row, Sql, Value, places, values, word};
-use super::{AlarmKind, Appended, Millis, RecordKey, Store, StoreError, VerifiedRecord, alarms, carried, settle};
+use super::{
+    AlarmKind, Appended, Millis, RecordKey, Store, StoreError, VerifiedRecord, alarms, carried, settle,
+};
 use crate::passage::Ending;
 use crate::record::SignedRecord;
 use std::cmp::Ordering;

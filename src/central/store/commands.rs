@@ -194,8 +194,9 @@ impl Store {
         self.write(|sql| {
             let before = state_body(sql, lane)?;
             sql.execute(
-                "INSERT INTO lane_states (lane, body, at) VALUES ($1, $2, $3)
-                 ON CONFLICT (lane) DO UPDATE SET body = $2, at = $3",
+                "INSERT INTO lane_states (lane, body, at, changed) VALUES ($1, $2, $3, $3)
+                 ON CONFLICT (lane) DO UPDATE SET body = $2, at = $3,
+                    changed = CASE WHEN lane_states.body = $2 THEN lane_states.changed ELSE $3 END",
                 values![lane, &body, now],
             )?;
             Ok(before.as_deref() != Some(body.as_str()))

@@ -8,8 +8,8 @@ use super::sql::{Sql, Value, values, word};
 use super::{AuditEntry, Millis, Store, StoreError, audit};
 use serde::{Deserialize, Serialize};
 
-/// Entries that are written in one transaction.
-pub const ENTRIES_AT_ONCE: usize = 500;
+/// Entries that are written in one transaction: others that write wait for no more of an import than these.
+pub const ENTRIES_AT_ONCE: usize = 100;
 /// Rows that are written by one statement.
 const ROWS_AT_ONCE: usize = 100;
 /// Keys that one statement asks for.

@@ -119,18 +119,6 @@ impl Store {
             Ok([of(Ending::Admitted)?, of(Ending::Referred)?, of(Ending::Withdrawn)?])
         })
     }
-
-    /// Another value whenever records came or cases changed, whichever process stored them.
-    pub fn fingerprint(&self) -> Result<[u64; 3], StoreError> {
-        self.read(|sql| {
-            let mut of = |text: &str| sql.counted(text, values![]);
-            Ok([
-                of("SELECT coalesce(max(received), 0) FROM records")?,
-                of("SELECT count(*) FROM cases WHERE decision IS NULL")?,
-                of("SELECT coalesce(max(version), 0) FROM cases WHERE decision IS NULL")?,
-            ])
-        })
-    }
 }
 
 /// Records that are not erased, with their case, where there is one.

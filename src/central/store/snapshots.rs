@@ -66,18 +66,29 @@ impl Store {
         most: usize,
     ) -> Result<Vec<EntryInForce>, StoreError> {
         let kind = word(&kind)?;
-        let text = "SELECT e.list, e.reference, e.body, coalesce((SELECT min(k.lookup) FROM list_keys k
-                 WHERE k.kind = $1 AND k.list = e.list AND k.generation = e.generation
-                 AND k.reference = e.reference), '')
-             FROM list_entries e JOIN lists l ON l.name = e.list AND l.active = e.generation
-             WHERE l.kind = $1 AND (e.list, e.reference) > ($2, $3) ORDER BY e.list, e.reference LIMIT $4";
         self.read(|sql| {
-            let rows = sql.query(text, values![&kind, after.0, after.1, most])?;
-            let entry = |mut row: Row| {
-                let (list, reference, body) = (row.text()?, row.text()?, row.text()?);
-                Ok(EntryInForce { list, reference, body, key: row.text()? })
-            };
-            rows.into_iter().map(entry).collect()
+            let text = "SELECT name, active FROM lists
+                 WHERE kind = $1 AND active IS NOT NULL AND name >= $2 ORDER BY name";
+            let mut found: Vec<EntryInForce> = Vec::new();
+            for mut row in sql.query(text, values![&kind, after.0])? {
+                let (list, generation) = (row.text()?, row.count()?);
+                // List by list, so that each step begins in the index where the one before it ended.
+                let behind = if list == after.0 { after.1 } else { "" };
+                let text = "SELECT e.reference, e.body, coalesce((SELECT min(k.lookup) FROM list_keys k
+                         WHERE k.kind = $1 AND k.list = $2 AND k.generation = $3
+                         AND k.reference = e.reference), '')
+                     FROM list_entries e WHERE e.list = $2 AND e.generation = $3 AND e.reference > $4
+                     ORDER BY e.reference LIMIT $5";
+                let values = values![&kind, &list, generation, behind, most.saturating_sub(found.len())];
+                for mut row in sql.query(text, values)? {
+                    let (reference, body, key) = (row.text()?, row.text()?, row.text()?);
+                    found.push(EntryInForce { list: list.clone(), reference, body, key });
+                }
+                if found.len() >= most {
+                    break;
+                }
+            }
+            Ok(found)
         })
     }
 

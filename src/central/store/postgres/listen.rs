@@ -1,5 +1,5 @@
-//! Hints between processes on one database, by `LISTEN` and `NOTIFY`. Whatever goes wrong here is no
-//! error: who listens also looks for changes now and then.
+//! Hints between processes on one database, by `LISTEN` and `NOTIFY`, each with its sender's mark, since a process
+//! hears its own, too. Whatever goes wrong here is no error: who listens also looks for changes now and then.
 
 use super::PostgresSettings;
 use deadpool_postgres::Pool;
@@ -10,30 +10,30 @@ use tokio_postgres::{AsyncMessage, Client, Connection, Error, NoTls};
 
 /// The channel's name.
 const LISTEN: &str = "LISTEN egate_changes";
-const NOTIFY: &str = "NOTIFY egate_changes";
+const NOTIFY: &str = "SELECT pg_notify('egate_changes', $1)";
 /// How long is waited before the next connection.
 const WAIT: Duration = Duration::from_secs(5);
 
 /// Tells the others, once.
-pub(super) async fn tell(pool: Pool) {
+pub(super) async fn tell(pool: Pool, mark: String) {
     if let Ok(client) = pool.get().await
-        && let Err(error) = client.batch_execute(NOTIFY).await
+        && let Err(error) = client.execute(NOTIFY, &[&mark]).await
     {
         tracing::debug!(%error, "no hint to the other processes");
     }
 }
 
-/// Listens until the runtime ends.
-pub(super) async fn listen(settings: PostgresSettings, heard: Box<dyn Fn() + Send + Sync>) {
+/// Listens until the runtime ends, for marks other than one's own.
+pub(super) async fn listen(settings: PostgresSettings, own: String, heard: Box<dyn Fn() + Send + Sync>) {
     let Ok((config, tls)) = settings.resolve() else { return };
     loop {
         let ended = match &tls {
             Some(tls) => match config.connect(tls.clone()).await {
-                Ok((client, connection)) => attend(client, connection, &*heard).await,
+                Ok((client, connection)) => attend(client, connection, &own, &*heard).await,
                 Err(error) => Err(error),
             },
             None => match config.connect(NoTls).await {
-                Ok((client, connection)) => attend(client, connection, &*heard).await,
+                Ok((client, connection)) => attend(client, connection, &own, &*heard).await,
                 Err(error) => Err(error),
             },
         };
@@ -48,6 +48,7 @@ pub(super) async fn listen(settings: PostgresSettings, heard: Box<dyn Fn() + Sen
 async fn attend<S, T>(
     client: Client,
     mut connection: Connection<S, T>,
+    own: &str,
     heard: &(dyn Fn() + Send + Sync),
 ) -> Result<(), Error>
 where
@@ -57,7 +58,9 @@ where
     let ask = client.batch_execute(LISTEN);
     let hear = async {
         while let Some(message) = poll_fn(|context| connection.poll_message(context)).await {
-            if let AsyncMessage::Notification(_) = message? {
+            if let AsyncMessage::Notification(said) = message?
+                && said.payload() != own
+            {
                 heard();
             }
         }

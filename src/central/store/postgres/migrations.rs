@@ -5,7 +5,7 @@ use crate::central::store::StoreError;
 use crate::central::store::sql::{Engine, Sql, values};
 
 /// Each step raises the version by one.
-const STEPS: [&str; 10] = [
+const STEPS: [&str; 11] = [
     include_str!("001-first.sql"),
     include_str!("002-audit-head.sql"),
     include_str!("003-lists.sql"),
@@ -16,6 +16,7 @@ const STEPS: [&str; 10] = [
     include_str!("008-ingest.sql"),
     include_str!("009-days.sql"),
     include_str!("010-carried.sql"),
+    include_str!("011-change.sql"),
 ];
 
 /// The step before which [`lay_bodies`] is done.

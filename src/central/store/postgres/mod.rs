@@ -47,6 +47,8 @@ const GREETING: &str = "SET synchronous_commit = on; SET statement_timeout = '20
 pub(super) struct Postgres {
     pool: Pool,
     settings: PostgresSettings,
+    /// Tells this process's hints from those of others.
+    mark: String,
     /// `None` only while it is dropped.
     runtime: Option<Runtime>,
 }
@@ -74,7 +76,11 @@ impl Postgres {
             .map_err(|error| StoreError::Settings(error.to_string()))?;
         let runtime =
             Builder::new_multi_thread().worker_threads(1).thread_name("egate-db").enable_all().build()?;
-        let engine = Postgres { pool, settings: settings.clone(), runtime: Some(runtime) };
+        let mut mark = [0; 8];
+        // Without random bytes a process hears its own hints as others', which only costs a look.
+        let _ = getrandom::fill(&mut mark);
+        let mark = hex::encode(mark);
+        let engine = Postgres { pool, settings: settings.clone(), mark, runtime: Some(runtime) };
         migrations::migrate(&engine)?;
         Ok(engine)
     }
@@ -142,13 +148,13 @@ impl Engine for Postgres {
 
     fn tell_others(&self) {
         if let Ok(runtime) = self.runtime() {
-            runtime.spawn(listen::tell(self.pool.clone()));
+            runtime.spawn(listen::tell(self.pool.clone(), self.mark.clone()));
         }
     }
 
     fn on_change(&self, heard: Box<dyn Fn() + Send + Sync>) {
         if let Ok(runtime) = self.runtime() {
-            runtime.spawn(listen::listen(self.settings.clone(), heard));
+            runtime.spawn(listen::listen(self.settings.clone(), self.mark.clone(), heard));
         }
     }
 }

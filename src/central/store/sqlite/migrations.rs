@@ -4,7 +4,7 @@ use crate::central::store::StoreError;
 use rusqlite::Connection;
 
 /// Each step raises `user_version` by one.
-const STEPS: [&str; 10] = [
+const STEPS: [&str; 11] = [
     include_str!("001-first.sql"),
     include_str!("002-audit-head.sql"),
     include_str!("003-lists.sql"),
@@ -15,6 +15,7 @@ const STEPS: [&str; 10] = [
     include_str!("008-ingest.sql"),
     include_str!("009-days.sql"),
     include_str!("010-carried.sql"),
+    include_str!("011-change.sql"),
 ];
 
 /// Brings the database to the newest version; refuses one that is newer than this software.

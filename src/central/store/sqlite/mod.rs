@@ -1,32 +1,40 @@
 //! The embedded engine: SQLite in WAL mode, `synchronous=FULL`, so that a commit survives a loss of
-//! power. One connection writes ([`group`]), another reads without waiting for it.
+//! power. One connection writes ([`group`]), some others read without waiting for it or for each other: a look-up
+//! stands behind no table of statistics and no snapshot.
 
+mod checkpoint;
 mod group;
 mod migrations;
 
 use super::StoreError;
 use super::sql::{Act, Cell, Engine, Row, Sql, Value};
+use checkpoint::{Checkpoints, LOG_KEPT, WRITER_HELPS};
 use group::Group;
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{CachedStatement, Connection, ToSql, params_from_iter};
 use std::path::Path;
-use std::sync::{Mutex, PoisonError};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::Duration;
 
 /// How long a call waits for another process on the same file.
 const BUSY: Duration = Duration::from_secs(5);
+/// Connections that read. More would only wait for processors.
+const READERS: usize = 4;
+/// Memory for pages of the file, KiB: for writing, since the keys of a list are written all over its index; and for
+/// each connection that reads.
+const WRITER_CACHE_KIB: i64 = 64 << 10;
+const READER_CACHE_KIB: i64 = 16 << 10;
 /// Statements that are kept prepared on each connection.
 const PREPARED_MOST: usize = 256;
-/// Pages of the write-ahead log after which a commit brings them into the database file, 32 MiB: at fewer, the
-/// same pages are written again and again.
-const LOG_PAGES: u32 = 8_192;
-/// Memory for pages on each connection, KiB.
-const CACHE_KIB: i32 = 32 << 10;
 
 /// The embedded engine.
 pub(super) struct Sqlite {
     writer: Group,
-    reader: Mutex<Connection>,
+    readers: [Mutex<Connection>; READERS],
+    /// Whose turn it is to be waited for when all are at work.
+    turn: AtomicUsize,
+    checkpoints: Checkpoints,
 }
 
 impl Sqlite {
@@ -37,28 +45,54 @@ impl Sqlite {
         writer.pragma_update(None, "journal_mode", "WAL")?;
         writer.pragma_update(None, "synchronous", "FULL")?;
         writer.pragma_update(None, "foreign_keys", true)?;
-        writer.pragma_update(None, "wal_autocheckpoint", LOG_PAGES)?;
+        writer.pragma_update(None, "cache_size", -WRITER_CACHE_KIB)?;
+        writer.pragma_update(None, "journal_size_limit", LOG_KEPT)?;
+        writer.pragma_update(None, "wal_autocheckpoint", WRITER_HELPS)?;
+        writer.set_prepared_statement_cache_capacity(PREPARED_MOST);
         migrations::migrate(&mut writer)?;
-        let reader = Connection::open(path)?;
-        reader.busy_timeout(BUSY)?;
-        reader.pragma_update(None, "query_only", true)?;
-        for connection in [&writer, &reader] {
-            connection.set_prepared_statement_cache_capacity(PREPARED_MOST);
-            // Negative: KiB, not pages.
-            connection.pragma_update(None, "cache_size", -CACHE_KIB)?;
-        }
-        Ok(Sqlite { writer: Group::new(writer), reader: Mutex::new(reader) })
+        let readers = [reader(path)?, reader(path)?, reader(path)?, reader(path)?];
+        Ok(Sqlite {
+            writer: Group::new(writer),
+            readers: readers.map(Mutex::new),
+            turn: AtomicUsize::new(0),
+            checkpoints: Checkpoints::start(path)?,
+        })
     }
+
+    /// A connection that nobody uses now, or the next one's turn.
+    fn reader(&self) -> Option<MutexGuard<'_, Connection>> {
+        let free = self.readers.iter().find_map(|reader| match reader.try_lock() {
+            Ok(free) => Some(free),
+            Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
+            Err(TryLockError::WouldBlock) => None,
+        });
+        free.or_else(|| {
+            let next = self.readers.get(self.turn.fetch_add(1, Ordering::Relaxed) % READERS)?;
+            Some(next.lock().unwrap_or_else(PoisonError::into_inner))
+        })
+    }
+}
+
+/// A connection that reads.
+fn reader(path: &Path) -> Result<Connection, StoreError> {
+    let reader = Connection::open(path)?;
+    reader.busy_timeout(BUSY)?;
+    reader.pragma_update(None, "query_only", true)?;
+    reader.pragma_update(None, "cache_size", -READER_CACHE_KIB)?;
+    reader.set_prepared_statement_cache_capacity(PREPARED_MOST);
+    Ok(reader)
 }
 
 impl Engine for Sqlite {
     fn write(&self, act: &mut Act<'_>) -> Result<(), StoreError> {
-        self.writer.write(act)
+        let done = self.writer.write(act);
+        self.checkpoints.committed();
+        done
     }
 
     fn read(&self, act: &mut Act<'_>) -> Result<(), StoreError> {
         // One transaction, so that several statements see one state; rolled back on drop.
-        let mut reader = self.reader.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut reader = self.reader().ok_or_else(|| StoreError::Unreachable("no reader".to_owned()))?;
         let transaction = reader.transaction()?;
         act(&mut Statements(&transaction))
     }

@@ -18,7 +18,7 @@ pub use suppress::SMALL;
 
 pub(super) use count::{Counted, count};
 
-use super::sql::{unword, values};
+use super::sql::{Row, unword, values};
 use super::{Decision, Millis, Store, StoreError};
 use crate::check::Reason;
 use crate::passage::Ending;
@@ -45,6 +45,8 @@ pub enum Dimension {
     Day,
     /// The hour (UTC) in which the passage began.
     Hour,
+    /// The hour of the day (UTC), 00 to 23, whatever the day.
+    HourOfDay,
     /// The kind of document: its code, as in the zone.
     Document,
     /// The state that issued the document, as in the zone.
@@ -59,6 +61,7 @@ impl Dimension {
             Dimension::Lane => "lane",
             Dimension::Day => "day",
             Dimension::Hour => "hour",
+            Dimension::HourOfDay => "hour_of_day",
             Dimension::Document => "document",
             Dimension::State => "state",
         }
@@ -71,13 +74,19 @@ impl Dimension {
             Dimension::Lane => "lane",
             Dimension::Day => "hour - hour % 86400000",
             Dimension::Hour => "hour",
+            Dimension::HourOfDay => "hour % 86400000 / 3600000",
             Dimension::Document => "document",
             Dimension::State => "state",
         }
     }
 
-    fn is_time(self) -> bool {
-        matches!(self, Dimension::Day | Dimension::Hour)
+    /// What a column holds, as it is told.
+    fn told(self, row: &mut Row) -> Result<String, StoreError> {
+        match self {
+            Dimension::Day | Dimension::Hour => time(row.number()?),
+            Dimension::HourOfDay => Ok(format!("{:02}", row.number()?)),
+            Dimension::Port | Dimension::Lane | Dimension::Document | Dimension::State => row.text(),
+        }
     }
 }
 
@@ -246,7 +255,7 @@ impl Store {
         for mut row in rows {
             let mut key = Vec::with_capacity(by.len());
             for dimension in by {
-                key.push(if dimension.is_time() { time(row.number()?)? } else { row.text()? });
+                key.push(dimension.told(&mut row)?);
             }
             let (measure, count) = (Measure::parse(&row.text()?)?, row.count()?);
             match cells.last_mut() {

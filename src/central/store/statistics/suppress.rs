@@ -107,7 +107,7 @@ fn slices(cells: &[Cell], dimensions: usize) -> Vec<Vec<usize>> {
 }
 
 /// Dimensions of a table at most.
-pub(super) const DIMENSIONS_MOST: usize = 6;
+pub(super) const DIMENSIONS_MOST: usize = 7;
 
 /// Hides one more cell in each slice of which too little is hidden to hide it. Gives whether it did.
 fn cover(counts: &[u64], hides: &mut [bool], slices: &[Vec<usize>]) -> bool {
