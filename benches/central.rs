@@ -2,7 +2,8 @@
 //! list, the way of a referral to an officer's page, and what came just now beside a backlog. Both databases.
 //!
 //! Sizes by environment, so that a run takes two minutes on a small machine: `EGATE_BENCH_LANES`,
-//! `EGATE_BENCH_RECORDS`, `EGATE_BENCH_LIST`, `EGATE_BENCH_BACKLOG`.
+//! `EGATE_BENCH_RECORDS`, `EGATE_BENCH_LIST`, `EGATE_BENCH_BACKLOG`. Arguments name the parts to be run: `ingest`, `tls`,
+//! `look-ups`, `backlog`.
 #![allow(missing_docs, dead_code, clippy::unwrap_used, clippy::indexing_slicing)]
 #![allow(clippy::expect_used, clippy::panic, unreachable_pub)]
 
@@ -80,12 +81,14 @@ fn main() {
         }
         None => println!("PostgreSQL is not installed: not measured"),
     }
+    let parts: [(&str, fn(&Engine)); 4] =
+        [("ingest", ingest), ("tls", over_tls), ("look-ups", look_ups), ("backlog", backlog_beside_live)];
+    let only: Vec<String> = std::env::args().skip(1).filter(|text| !text.starts_with('-')).collect();
     for engine in &engines {
         println!("{}", engine.name);
-        ingest(engine);
-        over_tls(engine);
-        look_ups(engine);
-        backlog_beside_live(engine);
+        for (_, part) in parts.iter().filter(|(name, _)| only.is_empty() || only.iter().any(|o| o == name)) {
+            part(engine);
+        }
     }
     println!("memory of this process {:8.0} MB at most", peak_memory_mb());
 }
@@ -198,7 +201,8 @@ fn ingest(engine: &Engine) {
                 let store = &store;
                 scope.spawn(move || {
                     for record in chain {
-                        store.append(std::slice::from_ref(record), 5).unwrap();
+                        let now = jiff::Timestamp::now().as_millisecond();
+                        store.append(std::slice::from_ref(record), now).unwrap();
                     }
                 });
             }

@@ -149,6 +149,11 @@ async fn good_and_bad_releases(database: Option<PostgresSettings>) {
     office.roll_release(anna.clone(), first, ReleaseStage::all()).await.unwrap();
     two.ask().await.unwrap().unwrap();
     assert!(two.ask().await.unwrap().is_none(), "once");
+    let aims = || tokio::task::block_in_place(|| world.central.store().lane_aims().unwrap());
+    let before = aims();
+    assert!(before.iter().all(|aim| aim.should == first && aim.amiss().is_none()), "{before:?}");
+    two.ask().await.unwrap();
+    assert_eq!(aims(), before, "since when it runs does not change by saying so again");
 
     // A profile that asks for less than a gate must: the lane stays with the first, and nobody else gets it.
     let careless = PROFILE.replace("liveness = \"mandatory\" ", "liveness = \"evaluatory\" ");

@@ -210,6 +210,25 @@ fn a_queue_that_need_not_or_must_not_be_renewed_is_left_as_it_is() {
 }
 
 #[test]
+fn a_copy_that_is_put_back_once_more_is_renewed_with_the_same_marks_and_replaces_no_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, copy) = (folder.path().join("outbox.db"), folder.path().join("copy.db"));
+    let (epoch, theirs) = put_back(&path);
+    copy_queue(&path, &copy);
+    let has = central_has(&epoch, 2, &theirs);
+    let once = renew(&path, &has).unwrap();
+    let marks = || -> Vec<CarriedFrom> {
+        records(&open(&path, &key())).into_iter().map(|(_, record)| record.carried_from.unwrap()).collect()
+    };
+    let first = marks();
+    copy_queue(&copy, &path);
+    let again = renew(&path, &has).unwrap();
+    assert_eq!(marks(), first, "by which central knows them");
+    assert_ne!((&once.epoch, &once.set_aside), (&again.epoch, &again.set_aside));
+    assert!(once.set_aside.is_file() && again.set_aside.is_file());
+}
+
+#[test]
 fn a_record_that_is_carried_twice_keeps_the_mark_of_its_first_place() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("outbox.db");

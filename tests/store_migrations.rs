@@ -67,8 +67,8 @@ fn trail() -> (Vec<String>, String) {
 }
 
 /// What stands before the ninth step on PostgreSQL.
-const BODIES: &str = "CREATE TABLE bodies (day BIGINT NOT NULL, lane TEXT NOT NULL, epoch TEXT NOT NULL,
-    sequence BIGINT NOT NULL, canonical TEXT NOT NULL, PRIMARY KEY (day, lane, epoch, sequence));";
+const BODIES: &str = "CREATE TABLE bodies (received BIGINT NOT NULL, lane TEXT NOT NULL, epoch TEXT NOT NULL,
+    sequence BIGINT NOT NULL, canonical TEXT NOT NULL, PRIMARY KEY (received, lane, epoch, sequence));";
 
 /// What a database of a version holds, as that version wrote it.
 fn content(version: usize) -> String {
@@ -87,7 +87,7 @@ fn content(version: usize) -> String {
         } else {
             format!(
                 "INSERT INTO records VALUES ('lane-1', '{EPOCH}', 1, {sha256}, {signature}, 'referred', 3, 4, 'x');
-                 INSERT INTO bodies VALUES (0, 'lane-1', '{EPOCH}', 1, {canonical});"
+                 INSERT INTO bodies VALUES (4, 'lane-1', '{EPOCH}', 1, {canonical});"
             )
         },
         format!("INSERT INTO cases (lane, epoch, sequence, version, opened) VALUES ('lane-1', '{EPOCH}', 1, 1, 4);"),

@@ -14,6 +14,7 @@
 
 use super::pictures::SHELVES;
 use super::serve::{Office, Shared};
+use super::statistics;
 use super::store::RecordKey;
 use std::collections::BTreeSet;
 use std::time::{Duration, SystemTime};
@@ -31,6 +32,8 @@ const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 pub(super) fn sweep(shared: &Shared) -> anyhow::Result<usize> {
     let days = shared.retention.unnamed();
     let Some(before) = SystemTime::now().checked_sub(DAY * u32::from(days)) else { return Ok(0) };
+    // Which pictures a record keeps is known when it is settled.
+    statistics::settle_all(shared)?;
     let (mut old, mut swept) = (BTreeSet::new(), 0);
     for shelf in SHELVES {
         old.extend(shared.pictures.older(&format!("{shelf:02x}"), before, AT_ONCE)?);

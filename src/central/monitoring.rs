@@ -12,7 +12,7 @@
 
 use super::openapi;
 use super::serve::Shared;
-use super::store::{LaneTotal, storable_word};
+use super::store::{LaneOverview, LaneTotal, storable_word};
 use crate::passage::Ending;
 use axum::Router;
 use axum::extract::State;
@@ -148,10 +148,11 @@ fn stored(shared: &Shared) -> anyhow::Result<String> {
     head(&mut text, "egate_alarms", "Alarms that stand", "gauge")?;
     writeln!(text, "egate_alarms {}", shared.store.alarms(ALARMS_MOST)?.len())?;
     head(&mut text, "egate_lane_silent_seconds", "Time since a lane's newest record came", "gauge")?;
-    for (lane, newest) in shared.store.newest_arrivals()? {
+    for LaneOverview { lane, last_record, .. } in shared.store.lanes()? {
+        let Some(newest) = last_record else { continue };
         let seconds = shared.now().saturating_sub(newest).max(0) / 1000;
         // Names of lanes are of letters, digits and hyphens.
-        writeln!(text, "egate_lane_silent_seconds{{lane=\"{lane}\"}} {seconds}")?;
+        writeln!(text, "egate_lane_silent_seconds{{lane=\"{}\"}} {seconds}", lane.name)?;
     }
     lane_totals(&mut text, &totals, &shared.store.ports()?)?;
     head(&mut text, "egate_lane_clock_ahead_seconds", "How far a lane's clock is ahead", "gauge")?;

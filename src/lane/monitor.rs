@@ -198,6 +198,31 @@ impl ClockWatch {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::lane::conditions::Board;
+
+    #[tokio::test]
+    async fn a_stuck_queue_is_noted_until_all_of_it_has_arrived() {
+        let conditions = Conditions::default();
+        conditions.looked();
+        let mut board = conditions.watch();
+        let (state, seen) = watch::channel(UploadState::Sending);
+        let noting = tokio::spawn(note_upload(seen, conditions));
+        state.send_replace(UploadState::Stuck { why: "it was put back".to_owned() });
+        let noted = (Condition::QueueStuck, "upload");
+        let board_is = |stuck: bool| move |board: &Board| board.notes().contains_key(&noted) == stuck;
+        board.wait_for(board_is(true)).await.unwrap();
+        assert_eq!(board.borrow().notes()[&noted], "it was put back");
+        // That it is tried again says nothing.
+        for still in [UploadState::Sending, UploadState::Waiting { failures: 1, why: String::new() }] {
+            state.send_replace(still);
+            tokio::task::yield_now().await;
+            assert!(board_is(true)(&board.borrow()));
+        }
+        state.send_replace(UploadState::Idle);
+        board.wait_for(board_is(false)).await.unwrap();
+        drop(state);
+        noting.await.unwrap();
+    }
 
     #[test]
     fn a_clock_that_jumps_is_wrong_until_it_has_gone_evenly_for_a_while() {

@@ -6,7 +6,6 @@
 //! of records later ([`super::settle`]): a traveller's record waits for none of them.
 
 use super::gather::OfLane;
-use super::records::day_of;
 use super::sql::{Row, Sql, Value, places, values, word};
 use super::{
     AlarmKind, Appended, Millis, RecordKey, Store, StoreError, VerifiedRecord, alarms, carried, settle,
@@ -183,7 +182,7 @@ fn write_records(sql: &mut dyn Sql, new: &mut Vec<New<'_>>) -> Result<(), StoreE
         let [sha256, signature, previous, ending] =
             [&signed.sha256, &signed.signature, &at.previous, ending].map(Value::from);
         records.push([lane, epoch, sequence, sha256, signature, previous, ending, started, received]);
-        bodies.push([day_of(*now).into(), lane, epoch, sequence, (&signed.canonical).into()]);
+        bodies.push([received, lane, epoch, sequence, (&signed.canonical).into()]);
         if *first {
             unsettled.push([received, lane, epoch, sequence, settle::RECORD.into()]);
         }
@@ -193,7 +192,7 @@ fn write_records(sql: &mut dyn Sql, new: &mut Vec<New<'_>>) -> Result<(), StoreE
     }
     let into = "records (lane, epoch, sequence, sha256, signature, previous, ending, started, received)";
     sql.insert(into, &records, "")?;
-    sql.insert("bodies (day, lane, epoch, sequence, canonical)", &bodies, "")?;
+    sql.insert("bodies (received, lane, epoch, sequence, canonical)", &bodies, "")?;
     sql.insert("unsettled (at, lane, epoch, sequence, what)", &unsettled, "")?;
     sql.insert("cases (lane, epoch, sequence, version, opened)", &cases, "")?;
     new.clear();

@@ -15,7 +15,7 @@ impl Store {
         most: usize,
     ) -> Result<Vec<SignedRecord>, StoreError> {
         let text = "SELECT b.canonical, r.sha256, r.signature FROM records r
-             JOIN bodies b ON b.day = r.received / 86400000
+             JOIN bodies b ON b.received = r.received
                 AND b.lane = r.lane AND b.epoch = r.epoch AND b.sequence = r.sequence
              WHERE r.lane = $1 AND r.epoch = $2 AND r.sequence > $3 ORDER BY r.sequence LIMIT $4";
         self.read(|sql| {
@@ -35,14 +35,14 @@ impl Store {
         after: Option<&(Millis, RecordKey)>,
         most: usize,
     ) -> Result<Vec<StoredPassage>, StoreError> {
-        let order = "ORDER BY r.received, r.lane, r.epoch, r.sequence LIMIT $1";
+        let order = "ORDER BY b.received, b.lane, b.epoch, b.sequence LIMIT $1";
         let Some((received, key)) = after else {
-            let rest = format!("WHERE r.received >= $2 AND r.received < $3 {order}");
+            let rest = format!("WHERE b.received >= $2 AND b.received < $3 {order}");
             return self.read(|sql| stored(sql, &rest, values![most, from, to]));
         };
         let rest = format!(
-            "WHERE r.received >= $2 AND r.received < $3
-                AND (r.received, r.lane, r.epoch, r.sequence) > ($2, $4, $5, $6) {order}"
+            "WHERE b.received >= $2 AND b.received < $3
+                AND (b.received, b.lane, b.epoch, b.sequence) > ($2, $4, $5, $6) {order}"
         );
         let at = values![most, *received, to, &key.lane, &key.epoch, key.sequence];
         self.read(|sql| stored(sql, &rest, at))

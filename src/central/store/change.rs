@@ -12,7 +12,7 @@ pub struct Fingerprint(Vec<Cell>);
 
 /// What pages show, and how it is told that it changed.
 const SHOWN: [&str; 10] = [
-    "SELECT max(received) FROM records",
+    "SELECT max(last) FROM lane_epochs",
     // Each act of an officer raises the version of an open case; escalation marks it.
     "SELECT count(*), CAST(sum(version) AS BIGINT), CAST(sum(opened) AS BIGINT), count(escalated)
      FROM cases WHERE decision IS NULL",

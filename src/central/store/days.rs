@@ -3,7 +3,7 @@
 //! that the chain is still followed, no key is taken again, and who has the record elsewhere can show that it was
 //! here; whom it was about is gone.
 
-use super::records::{DAY, day_of};
+use super::records::{day_of, span_of};
 use super::sql::{Sql, values};
 use super::{AuditEntry, Millis, RecordKey, Store, StoreError, StoredPassage, audit, history};
 use sha2::{Digest, Sha256};
@@ -41,39 +41,29 @@ impl Store {
     /// # Errors
     /// When the database fails; then the next call goes on.
     pub fn erase_day(&self, before: Millis, now: Millis) -> Result<Option<ErasedDay>, StoreError> {
-        let mut from = i64::MIN;
+        let until = span_of(day_of(before)).0;
+        let mut from = Millis::MIN;
         let day = loop {
-            let text = "SELECT min(day) FROM bodies WHERE day >= $1 AND day < $2";
-            let found = self.read(|sql| match sql.first(text, values![from, day_of(before)])? {
+            let text = "SELECT min(received) FROM bodies WHERE received >= $1 AND received < $2";
+            let found = self.read(|sql| match sql.first(text, values![from, until])? {
                 Some(mut row) => row.optional_number(),
                 None => Ok(None),
             })?;
-            match found {
-                Some(day) if self.read(|sql| needed(sql, day))? => from = day.saturating_add(1),
-                Some(day) => break day,
-                None => return Ok(None),
+            let Some(day) = found.map(day_of) else { return Ok(None) };
+            if !self.read(|sql| needed(sql, day))? {
+                break day;
             }
+            from = span_of(day).1;
         };
-        self.forget_documents(day)?;
+        // The proof first: what is left of a day after a crash goes without another.
         let erased = self.of_day(day)?;
+        self.write(|sql| note_erased(sql, &erased, now))?;
+        self.forget_documents(day)?;
         while self.write(|sql| {
             sql.drop_day(day)?;
             delete_some(sql, day)
         })? > 0
         {}
-        self.write(|sql| {
-            let rows = values![day, erased.records, &erased.names, now];
-            let text = "INSERT INTO erased_days (day, records, names, erased) VALUES ($1, $2, $3, $4)
-                 ON CONFLICT DO NOTHING";
-            if sql.execute(text, rows)? == 1 {
-                let detail = format!("{} records, hashes {}, by retention", erased.records, erased.names);
-                let subject = day.to_string();
-                let act =
-                    AuditEntry { actor: "central", act: "records.erase", subject: &subject, detail: &detail };
-                audit::append(sql, act, now)?;
-            }
-            Ok(())
-        })?;
         Ok(Some(erased))
     }
 
@@ -81,7 +71,7 @@ impl Store {
     fn forget_documents(&self, day: i64) -> Result<(), StoreError> {
         let mut after: Option<(Millis, RecordKey)> = None;
         loop {
-            let passages = self.arrived(span(day), after.as_ref(), AT_ONCE)?;
+            let passages = self.arrived(span_of(day), after.as_ref(), AT_ONCE)?;
             self.write(|sql| history::forget(sql, &passages))?;
             match passages.last() {
                 Some(StoredPassage { key, received, .. }) if passages.len() == AT_ONCE => {
@@ -94,13 +84,15 @@ impl Store {
 
     /// What came on a day, of which the keys stay.
     fn of_day(&self, day: i64) -> Result<ErasedDay, StoreError> {
-        let (from, to) = span(day);
+        let (from, to) = span_of(day);
         let (mut records, mut names) = (0, Sha256::new());
         let mut after = (from, String::new(), String::new(), 0);
         loop {
-            let text = "SELECT received, lane, epoch, sequence, sha256 FROM records
-                 WHERE received >= $1 AND received < $2 AND (received, lane, epoch, sequence) > ($1, $3, $4, $5)
-                 ORDER BY received, lane, epoch, sequence LIMIT $6";
+            let text = "SELECT b.received, b.lane, b.epoch, b.sequence, r.sha256 FROM bodies b
+                 JOIN records r ON r.lane = b.lane AND r.epoch = b.epoch AND r.sequence = b.sequence
+                 WHERE b.received >= $1 AND b.received < $2
+                    AND (b.received, b.lane, b.epoch, b.sequence) > ($1, $3, $4, $5)
+                 ORDER BY b.received, b.lane, b.epoch, b.sequence LIMIT $6";
             let (received, lane, epoch, sequence) = &after;
             let rows =
                 self.read(|sql| sql.query(text, values![*received, to, lane, epoch, *sequence, AT_ONCE]))?;
@@ -133,14 +125,22 @@ impl Store {
     }
 }
 
-/// From the first millisecond of a day to the first of the next.
-fn span(day: i64) -> (Millis, Millis) {
-    (day.saturating_mul(DAY), day.saturating_add(1).saturating_mul(DAY))
+/// Notes what is to be erased of a day, once, with a line in the audit trail.
+fn note_erased(sql: &mut dyn Sql, erased: &ErasedDay, now: Millis) -> Result<(), StoreError> {
+    let ErasedDay { day, records, names } = erased;
+    let text = "INSERT INTO erased_days (day, records, names, erased) VALUES ($1, $2, $3, $4)
+         ON CONFLICT DO NOTHING";
+    if sql.execute(text, values![*day, *records, names, now])? == 1 {
+        let (subject, detail) = (day.to_string(), format!("{records} records, hashes {names}, by retention"));
+        let act = AuditEntry { actor: "central", act: "records.erase", subject: &subject, detail: &detail };
+        audit::append(sql, act, now)?;
+    }
+    Ok(())
 }
 
 /// Whether a day's records are still needed.
 fn needed(sql: &mut dyn Sql, day: i64) -> Result<bool, StoreError> {
-    let (from, to) = span(day);
+    let (from, to) = span_of(day);
     for text in [
         "SELECT count(*) FROM (SELECT 1 FROM unsettled WHERE at >= $1 AND at < $2 LIMIT 1) s",
         "SELECT count(*) FROM (SELECT 1 FROM kept_kinds WHERE ending IN ('admitted', 'referred', 'withdrawn')
@@ -158,9 +158,10 @@ fn needed(sql: &mut dyn Sql, day: i64) -> Result<bool, StoreError> {
 
 /// Deletes some records of a day; gives how many.
 fn delete_some(sql: &mut dyn Sql, day: i64) -> Result<u64, StoreError> {
-    let text = "DELETE FROM bodies WHERE day = $1 AND (lane, epoch, sequence) IN
-         (SELECT lane, epoch, sequence FROM bodies WHERE day = $1 ORDER BY lane, epoch, sequence LIMIT $2)";
-    let (from, to) = span(day);
+    let (from, to) = span_of(day);
     sql.execute("DELETE FROM quarantine WHERE received >= $1 AND received < $2", values![from, to])?;
-    sql.execute(text, values![day, AT_ONCE])
+    let text = "DELETE FROM bodies WHERE (received, lane, epoch, sequence) IN
+         (SELECT received, lane, epoch, sequence FROM bodies WHERE received >= $1 AND received < $2
+            ORDER BY received, lane, epoch, sequence LIMIT $3)";
+    sql.execute(text, values![from, to, AT_ONCE])
 }

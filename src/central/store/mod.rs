@@ -13,7 +13,7 @@
 //!   processes may run on one PostgreSQL database, or on one of the distributed engines that speak its
 //!   protocol.
 //!
-//! Records lie by the day of their arrival (`bodies`), on PostgreSQL in partitions, one for each day, so that
+//! Records lie in the order of their arrival (`bodies`), on PostgreSQL in partitions, one for each day, so that
 //! a day is erased at one stroke ([`days`]). That a record's key is taken once must hold over all days, which no
 //! partitioned table can promise: keys, hashes and signatures stand apart in `records`, and stay. Everything else that
 //! grows has a key or an index that begins with its time.
@@ -37,7 +37,6 @@ mod lanes;
 mod list_review;
 mod lists;
 mod loose_pictures;
-mod newest;
 mod postgres;
 mod receipts;
 mod records;

@@ -1,7 +1,7 @@
 //! Records as lanes sent them: each key is taken once, and for ever.
 //!
-//! A key with its hash and signature stays in `records`; the record itself lies with those of the same day in
-//! `bodies`, until its day is erased ([`super::days`]).
+//! A key with its hash and signature stays in `records`; the record itself lies among those that came at
+//! the same time in `bodies`, until its day is erased ([`super::days`]).
 
 use super::cases::case_of;
 use super::sql::{Sql, Value, values, word};
@@ -45,11 +45,16 @@ impl VerifiedRecord {
 }
 
 /// Milliseconds of a day.
-pub(super) const DAY: Millis = 86_400_000;
+const DAY: Millis = 86_400_000;
 
-/// The day of arrival under which a record lies, since 1970 UTC.
-pub(super) fn day_of(received: Millis) -> i64 {
-    received.div_euclid(DAY)
+/// The day of a time, since 1970 UTC.
+pub(super) fn day_of(at: Millis) -> i64 {
+    at.div_euclid(DAY)
+}
+
+/// From the first millisecond of a day to the first of the next.
+pub(super) fn span_of(day: i64) -> (Millis, Millis) {
+    (day.saturating_mul(DAY), day.saturating_add(1).saturating_mul(DAY))
 }
 
 /// What became of the records of one call to [`Store::append`].
@@ -127,7 +132,7 @@ const WITH_CASE: &str = "SELECT r.lane, r.epoch, r.sequence, b.canonical, r.star
         c.decision, c.decided_by, c.decided_at, c.note,
         c.reason, c.overridden, c.taken_by, c.taken_at, c.escalated
     FROM records r
-    JOIN bodies b ON b.day = r.received / 86400000
+    JOIN bodies b ON b.received = r.received
         AND b.lane = r.lane AND b.epoch = r.epoch AND b.sequence = r.sequence
     LEFT JOIN cases c ON c.lane = r.lane AND c.epoch = r.epoch AND c.sequence = r.sequence";
 

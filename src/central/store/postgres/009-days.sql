@@ -1,13 +1,14 @@
--- The records themselves are kept by the day of their arrival (days since 1970 UTC), apart from their keys, which
--- hold over all days. Where the database can, each day is a partition of its own; `bodies` was made before this.
-INSERT INTO bodies (day, lane, epoch, sequence, canonical)
-    SELECT received / 86400000, lane, epoch, sequence, canonical FROM records;
+-- The records themselves are kept by their arrival, apart from their keys, which hold over all days. Where the
+-- database can, each day is a partition of its own; `bodies` was made before this.
+INSERT INTO bodies (received, lane, epoch, sequence, canonical)
+    SELECT received, lane, epoch, sequence, canonical FROM records;
 -- What the record names as the one before it: the chain is followed without the records.
 ALTER TABLE records ADD COLUMN previous TEXT NOT NULL DEFAULT '';
 UPDATE records SET previous = coalesce(canonical::jsonb #>> '{position,previous}', '');
 ALTER TABLE records DROP COLUMN canonical;
 DROP INDEX records_by_time;
 DROP INDEX records_of_lane;
+DROP INDEX records_by_arrival;
 
 -- How far each queue of a lane was stored: its last record, how many, when.
 ALTER TABLE lane_epochs ADD COLUMN head BIGINT NOT NULL DEFAULT 0;
@@ -38,7 +39,7 @@ INSERT INTO unsettled (at, lane, epoch, sequence, what)
     FROM uncounted u JOIN records r ON r.lane = u.lane AND r.epoch = u.epoch AND r.sequence = u.sequence;
 DROP TABLE uncounted;
 
--- Days whose records were erased: how many, and the SHA-256 of their hashes in the order of their keys.
+-- Days (since 1970 UTC) whose records are erased: how many, and the SHA-256 of their hashes in the order of their keys.
 CREATE TABLE erased_days (
     day         BIGINT PRIMARY KEY,
     records     BIGINT NOT NULL,

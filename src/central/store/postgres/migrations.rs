@@ -21,9 +21,9 @@ const STEPS: [&str; 11] = [
 
 /// The step before which [`lay_bodies`] is done.
 const DAYS: i64 = 9;
-/// The table of the records themselves, by the day of their arrival.
-const BODIES: &str = "CREATE TABLE bodies (day BIGINT NOT NULL, lane TEXT NOT NULL, epoch TEXT NOT NULL,
-    sequence BIGINT NOT NULL, canonical TEXT NOT NULL, PRIMARY KEY (day, lane, epoch, sequence))";
+/// The table of the records themselves, by their arrival.
+const BODIES: &str = "CREATE TABLE bodies (received BIGINT NOT NULL, lane TEXT NOT NULL, epoch TEXT NOT NULL,
+    sequence BIGINT NOT NULL, canonical TEXT NOT NULL, PRIMARY KEY (received, lane, epoch, sequence))";
 /// The partition of days that have none of their own.
 const OTHER_DAYS: &str = "CREATE TABLE bodies_other PARTITION OF bodies DEFAULT";
 
@@ -64,7 +64,7 @@ pub(super) fn migrate(engine: &dyn Engine) -> Result<(), StoreError> {
 /// protocol and yet has no such partitions.
 fn lay_bodies(sql: &mut dyn Sql) -> Result<(), StoreError> {
     sql.batch("SAVEPOINT days")?;
-    let parted = sql.batch(&format!("{BODIES} PARTITION BY RANGE (day); {OTHER_DAYS}"));
+    let parted = sql.batch(&format!("{BODIES} PARTITION BY RANGE (received); {OTHER_DAYS}"));
     let Err(error) = parted else { return sql.batch("RELEASE SAVEPOINT days") };
     tracing::info!(%error, "this database does not part tables by day: records are kept in one");
     sql.batch("ROLLBACK TO SAVEPOINT days")?;

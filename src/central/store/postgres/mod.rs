@@ -14,6 +14,7 @@ mod migrations;
 mod settings;
 
 use super::StoreError;
+use super::records::span_of;
 use super::sql::{Act, Cell, Engine, Row, Sql, Value};
 use bytes::BytesMut;
 use deadpool_postgres::{
@@ -289,9 +290,9 @@ impl Sql for Statements<'_, '_> {
         if (self as &mut dyn Sql).counted(parted, &[])? == 0 || self.has_day(day)? {
             return Ok(());
         }
-        let next = day.saturating_add(1);
+        let (from, to) = span_of(day);
         self.batch(&format!(
-            "CREATE TABLE bodies_{day} PARTITION OF bodies FOR VALUES FROM ({day}) TO ({next})"
+            "CREATE TABLE bodies_{day} PARTITION OF bodies FOR VALUES FROM ({from}) TO ({to})"
         ))
     }
 

@@ -1,21 +1,21 @@
--- The records themselves are kept by the day of their arrival (days since 1970 UTC), apart from their keys, which
--- hold over all days.
+-- The records themselves are kept by their arrival, apart from their keys, which hold over all days.
 CREATE TABLE bodies (
-    day         INTEGER NOT NULL,
+    received    INTEGER NOT NULL,
     lane        TEXT NOT NULL,
     epoch       TEXT NOT NULL,
     sequence    INTEGER NOT NULL,
     canonical   TEXT NOT NULL,
-    PRIMARY KEY (day, lane, epoch, sequence)
+    PRIMARY KEY (received, lane, epoch, sequence)
 ) STRICT;
-INSERT INTO bodies (day, lane, epoch, sequence, canonical)
-    SELECT received / 86400000, lane, epoch, sequence, canonical FROM records;
+INSERT INTO bodies (received, lane, epoch, sequence, canonical)
+    SELECT received, lane, epoch, sequence, canonical FROM records;
 -- What the record names as the one before it: the chain is followed without the records.
 ALTER TABLE records ADD COLUMN previous TEXT NOT NULL DEFAULT '';
 UPDATE records SET previous = coalesce(json_extract(canonical, '$.position.previous'), '');
 ALTER TABLE records DROP COLUMN canonical;
 DROP INDEX records_by_time;
 DROP INDEX records_of_lane;
+DROP INDEX records_by_arrival;
 
 -- How far each queue of a lane was stored: its last record, how many, when.
 ALTER TABLE lane_epochs ADD COLUMN head INTEGER NOT NULL DEFAULT 0;
@@ -46,7 +46,7 @@ INSERT INTO unsettled (at, lane, epoch, sequence, what)
     FROM uncounted u JOIN records r ON r.lane = u.lane AND r.epoch = u.epoch AND r.sequence = u.sequence;
 DROP TABLE uncounted;
 
--- Days whose records were erased: how many, and the SHA-256 of their hashes in the order of their keys.
+-- Days (since 1970 UTC) whose records are erased: how many, and the SHA-256 of their hashes in the order of their keys.
 CREATE TABLE erased_days (
     day         INTEGER PRIMARY KEY,
     records     INTEGER NOT NULL,

@@ -12,8 +12,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-/// A log up to this length is left to grow, bytes; and one that is not needed any more is cut to it.
-pub(super) const LOG_KEPT: u64 = 4 << 20;
+/// A log up to this length is left to grow, bytes: the shorter, the more often the same pages are written; and one that is not needed any more is cut to it.
+pub(super) const LOG_KEPT: u64 = 16 << 20;
 /// From so many pages in the log on a commit helps to bring them into the file.
 pub(super) const WRITER_HELPS: u32 = 16 << 10;
 /// Between two checkpoints, so that others have the disk.
@@ -90,7 +90,7 @@ mod tests {
         let path = folder.path().join("t.sqlite");
         let store = Store::sqlite(&path).unwrap();
         let generation = store.begin_list("l", ListKind::Persons, "00", "anna", 1).unwrap().unwrap();
-        for part in 0..40 {
+        for part in 0..160 {
             let entry = |number: usize| NewEntry {
                 reference: format!("{part}-{number}"),
                 body: "x".repeat(1_500),
@@ -101,7 +101,7 @@ mod tests {
         }
         // The file alone, without its log, holds it before long.
         let begun = Instant::now();
-        while std::fs::metadata(&path).unwrap().len() < 5_000_000 {
+        while std::fs::metadata(&path).unwrap().len() < 20_000_000 {
             assert!(begun.elapsed() < Duration::from_secs(60), "the log was never brought into the file");
             std::thread::sleep(Duration::from_millis(10));
         }
