@@ -38,6 +38,9 @@ fn size(name: &str, usual: usize) -> usize {
     std::env::var(format!("EGATE_BENCH_{name}")).ok().and_then(|text| text.parse().ok()).unwrap_or(usual)
 }
 
+/// What is measured of a database.
+type Part = fn(&Engine);
+
 /// One of the two databases, and how to open another of its kind.
 struct Engine {
     name: &'static str,
@@ -81,7 +84,7 @@ fn main() {
         }
         None => println!("PostgreSQL is not installed: not measured"),
     }
-    let parts: [(&str, fn(&Engine)); 4] =
+    let parts: [(&str, Part); 4] =
         [("ingest", ingest), ("tls", over_tls), ("look-ups", look_ups), ("backlog", backlog_beside_live)];
     let only: Vec<String> = std::env::args().skip(1).filter(|text| !text.starts_with('-')).collect();
     for engine in &engines {

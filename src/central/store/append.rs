@@ -6,7 +6,7 @@
 //! of records later ([`super::settle`]): a traveller's record waits for none of them.
 
 use super::gather::OfLane;
-use super::sql::{Row, Sql, Value, places, values, word};
+use super::sql::{Row, Sql, Statement, Value, insertions, places, values, word};
 use super::{
     AlarmKind, Appended, Millis, RecordKey, Store, StoreError, VerifiedRecord, alarms, carried, settle,
 };
@@ -47,7 +47,7 @@ impl Store {
         now: Millis,
     ) -> Result<Appended, StoreError> {
         let batch = Batch { records: records.into(), held_from, now };
-        self.gather.append(batch, self.engine.abreast(), |batches| self.write(|sql| append(sql, batches)))
+        self.gather.append(batch, |batches| self.write(|sql| append(sql, batches)))
     }
 }
 
@@ -77,8 +77,7 @@ fn append(sql: &mut dyn Sql, batches: &[&Batch]) -> Result<Vec<Appended>, StoreE
         }
         appended.push(done);
     }
-    write_records(sql, &mut new)?;
-    write_heads(sql, &heads)?;
+    write(sql, &mut new, &heads)?;
     Ok(appended)
 }
 
@@ -141,7 +140,7 @@ fn examine<'b>(
             Place { before, ..Place::default() }
         } else {
             // The search is to find what waits, too.
-            write_records(sql, new)?;
+            write(sql, new, &[])?;
             place(sql, &key)?
         };
         match &place.here {
@@ -167,8 +166,13 @@ fn examine<'b>(
     Ok(done)
 }
 
-/// Writes records; of those whose outcome is new, opens cases for the referred and notes that all are to be settled.
-fn write_records(sql: &mut dyn Sql, new: &mut Vec<New<'_>>) -> Result<(), StoreError> {
+/// Writes records, and moves the heads of queues, each with so many new records. Of records whose outcome is new,
+/// opens cases for the referred, and notes that all are to be settled.
+fn write(
+    sql: &mut dyn Sql,
+    new: &mut Vec<New<'_>>,
+    heads: &[(&Batch, Head, usize)],
+) -> Result<(), StoreError> {
     let (mut records, mut bodies, mut cases, mut unsettled) = (vec![], vec![], vec![], vec![]);
     let endings = new.iter().map(|new| word(&new.verified.record.ending));
     let endings: Vec<String> = endings.collect::<Result<_, _>>()?;
@@ -191,23 +195,24 @@ fn write_records(sql: &mut dyn Sql, new: &mut Vec<New<'_>>) -> Result<(), StoreE
         }
     }
     let into = "records (lane, epoch, sequence, sha256, signature, previous, ending, started, received)";
-    sql.insert(into, &records, "")?;
-    sql.insert("bodies (received, lane, epoch, sequence, canonical)", &bodies, "")?;
-    sql.insert("unsettled (at, lane, epoch, sequence, what)", &unsettled, "")?;
-    sql.insert("cases (lane, epoch, sequence, version, opened)", &cases, "")?;
+    let mut statements = insertions(into, &records, "");
+    statements.extend(insertions("bodies (received, lane, epoch, sequence, canonical)", &bodies, ""));
+    statements.extend(insertions("unsettled (at, lane, epoch, sequence, what)", &unsettled, ""));
+    statements.extend(insertions("cases (lane, epoch, sequence, version, opened)", &cases, ""));
+    statements.extend(move_heads(heads));
+    sql.execute_all(&statements)?;
     new.clear();
     Ok(())
 }
 
-/// Moves the heads of queues, each with so many new records.
-fn write_heads(sql: &mut dyn Sql, heads: &[(&Batch, Head, usize)]) -> Result<(), StoreError> {
-    let mut rows: Vec<[Value<'_>; 7]> = Vec::with_capacity(heads.len());
+fn move_heads<'h>(heads: &'h [(&Batch, Head, usize)]) -> Vec<Statement<'h>> {
+    let mut rows: Vec<[Value<'h>; 7]> = Vec::with_capacity(heads.len());
     for (batch, Head { epoch, sequence, sha256 }, new) in heads {
         let [lane, epoch, sha256] = [batch.lane(), epoch, sha256].map(Value::from);
         let now = batch.now.into();
         rows.push([lane, epoch, now, (*sequence).into(), sha256, (*new).into(), now]);
     }
-    sql.insert(
+    insertions(
         "lane_epochs (lane, epoch, begun, head, head_sha256, records, last)",
         &rows,
         "ON CONFLICT (lane, epoch) DO UPDATE SET head = excluded.head, head_sha256 = excluded.head_sha256,

@@ -1,9 +1,9 @@
 //! Batches of records that come at the same time are stored together: by one transaction, one sync of the disk, and
 //! statements for many rows.
 //!
-//! Whoever comes while fewer than [`super::sql::Engine::abreast`] transactions are written leads the next: takes
-//! what waits, one batch of each lane, and stores all of it; the others sleep until theirs is done. A leader after
-//! a crowd waits a moment for the crowd to come again, never longer than a part of what the last transaction took; a
+//! Whoever comes while no transaction is written leads the next: takes what waits, one batch of each lane, and stores
+//! all of it; the others sleep until theirs is done. The longer a transaction takes, the more it finds waiting. A
+//! leader after a crowd waits a moment for the crowd to come again, never longer than a part of what the last transaction took; a
 //! lone caller waits for nothing.
 //!
 //! When storing together fails, each batch is stored by itself, so that none fails for another's sake.
@@ -33,7 +33,7 @@ struct State<B, T> {
     waiting: Vec<(u64, B)>,
     done: BTreeMap<u64, Result<T, StoreError>>,
     next: u64,
-    leaders: usize,
+    leading: bool,
     /// Batches of the last transaction, and what it took.
     last: (usize, Duration),
 }
@@ -51,7 +51,7 @@ impl<B, T> Default for Gather<B, T> {
             waiting: Vec::new(),
             done: BTreeMap::new(),
             next: 0,
-            leaders: 0,
+            leading: false,
             last: (0, Duration::ZERO),
         };
         Gather { state: Mutex::new(state), came: Condvar::new(), done: Condvar::new() }
@@ -64,7 +64,6 @@ impl<B: OfLane, T> Gather<B, T> {
     pub(super) fn append(
         &self,
         batch: B,
-        abreast: usize,
         store: impl Fn(&[&B]) -> Result<Vec<T>, StoreError>,
     ) -> Result<T, StoreError> {
         let mut state = self.lock();
@@ -76,7 +75,7 @@ impl<B: OfLane, T> Gather<B, T> {
             if let Some(outcome) = state.done.remove(&mine) {
                 return outcome;
             }
-            if state.leaders < abreast.max(1)
+            if !state.leading
                 && let Some(place) = state.waiting.iter().position(|(number, _)| *number == mine)
             {
                 let (_, own) = state.waiting.remove(place);
@@ -93,7 +92,7 @@ impl<B: OfLane, T> Gather<B, T> {
         own: B,
         store: impl Fn(&[&B]) -> Result<Vec<T>, StoreError>,
     ) -> Result<T, StoreError> {
-        state.leaders += 1;
+        state.leading = true;
         let mut state = self.await_crowd(state);
         let taken = take(&mut state.waiting, &own);
         drop(state);
@@ -110,7 +109,7 @@ impl<B: OfLane, T> Gather<B, T> {
         // The leader's own is the first.
         let own = outcome();
         let mut state = self.lock();
-        state.leaders -= 1;
+        state.leading = false;
         state.last = (batches.len(), began.elapsed());
         for (number, _) in &taken {
             state.done.insert(*number, outcome());
@@ -203,33 +202,31 @@ mod tests {
 
     #[test]
     fn each_caller_gets_its_own_outcome_and_none_fails_for_another() {
-        for abreast in [1, 3] {
-            let (gather, start) = (Gather::default(), Barrier::new(12));
-            std::thread::scope(|scope| {
-                for caller in 0..12_u64 {
-                    let (gather, start) = (&gather, &start);
-                    scope.spawn(move || {
-                        start.wait();
-                        for number in 1..60 {
-                            let lane = match caller {
-                                0 => "bad".to_owned(),
-                                // Two callers of one lane.
-                                1 | 2 => "lane-1".to_owned(),
-                                _ => format!("lane-{caller}"),
-                            };
-                            let done = gather.append((lane.clone(), number), abreast, store);
-                            match done {
-                                Ok(done) => assert_eq!(done, number),
-                                Err(StoreError::Damaged(_)) => assert_eq!(lane, "bad"),
-                                Err(error) => panic!("{error}"),
-                            }
+        let (gather, start) = (Gather::default(), Barrier::new(12));
+        std::thread::scope(|scope| {
+            for caller in 0..12_u64 {
+                let (gather, start) = (&gather, &start);
+                scope.spawn(move || {
+                    start.wait();
+                    for number in 1..60 {
+                        let lane = match caller {
+                            0 => "bad".to_owned(),
+                            // Two callers of one lane.
+                            1 | 2 => "lane-1".to_owned(),
+                            _ => format!("lane-{caller}"),
+                        };
+                        let done = gather.append((lane.clone(), number), store);
+                        match done {
+                            Ok(done) => assert_eq!(done, number),
+                            Err(StoreError::Damaged(_)) => assert_eq!(lane, "bad"),
+                            Err(error) => panic!("{error}"),
                         }
-                    });
-                }
-            });
-            let state = gather.lock();
-            assert!(state.waiting.is_empty() && state.done.is_empty() && state.leaders == 0);
-        }
+                    }
+                });
+            }
+        });
+        let state = gather.lock();
+        assert!(state.waiting.is_empty() && state.done.is_empty() && !state.leading);
     }
 
     #[test]
@@ -243,7 +240,7 @@ mod tests {
                     for number in 1..20 {
                         let lane = if caller == 0 { "worse".to_owned() } else { format!("lane-{caller}") };
                         // Whoever is stored together with the worse one hears that it broke off.
-                        match gather.append((lane.clone(), number), 1, store) {
+                        match gather.append((lane.clone(), number), store) {
                             Ok(done) => assert!(done == number && lane != "worse"),
                             Err(error) => assert!(matches!(error, StoreError::Commit(_)), "{error}"),
                         }
@@ -251,6 +248,6 @@ mod tests {
                 });
             }
         });
-        assert_eq!(gather.append(("lane-1".to_owned(), 7), 1, store).unwrap(), 7);
+        assert_eq!(gather.append(("lane-1".to_owned(), 7), store).unwrap(), 7);
     }
 }

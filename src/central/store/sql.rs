@@ -119,6 +119,11 @@ impl Row {
 pub(super) trait Sql {
     /// Runs a statement; gives how many rows it changed.
     fn execute(&mut self, sql: &str, values: &[Value<'_>]) -> Result<u64, StoreError>;
+    /// Runs statements of which none needs what another did, one after the other, without waiting in between where
+    /// the database is far.
+    fn execute_all(&mut self, statements: &[Statement<'_>]) -> Result<(), StoreError> {
+        statements.iter().try_for_each(|(sql, values)| self.execute(sql, values).map(drop))
+    }
     /// Runs a statement and gives its rows, all of them: statements bound their number.
     fn query(&mut self, sql: &str, values: &[Value<'_>]) -> Result<Vec<Row>, StoreError>;
     /// Runs statements without values, as migrations have them.
@@ -157,11 +162,7 @@ impl dyn Sql + '_ {
         rows: &[[Value<'_>; N]],
         end: &str,
     ) -> Result<(), StoreError> {
-        for some in rows.chunks(ROWS_AT_ONCE) {
-            let places = rows_of_places(N, some.len());
-            self.execute(&format!("INSERT INTO {into} VALUES {places} {end}"), some.concat().as_slice())?;
-        }
-        Ok(())
+        self.execute_all(&insertions(into, rows, end))
     }
 
     /// The one number that a statement always gives.
@@ -169,6 +170,22 @@ impl dyn Sql + '_ {
         let row = self.first(sql, values)?;
         row.ok_or_else(|| StoreError::Damaged("a count has no row".to_owned()))?.count()
     }
+}
+
+/// A statement and its values.
+pub(super) type Statement<'v> = (String, Vec<Value<'v>>);
+
+/// The statements that insert rows: `INSERT INTO {into} VALUES (…), (…) {end}`.
+pub(super) fn insertions<'v, const N: usize>(
+    into: &str,
+    rows: &[[Value<'v>; N]],
+    end: &str,
+) -> Vec<Statement<'v>> {
+    let insertion = |some: &[[Value<'v>; N]]| {
+        let places = rows_of_places(N, some.len());
+        (format!("INSERT INTO {into} VALUES {places} {end}"), some.concat())
+    };
+    rows.chunks(ROWS_AT_ONCE).map(insertion).collect()
 }
 
 /// Rows that one statement inserts: few enough that a statement of each length is kept prepared.
@@ -195,10 +212,6 @@ pub(super) type Act<'a> = dyn FnMut(&mut dyn Sql) -> Result<(), StoreError> + 'a
 pub(super) trait Engine: Send + Sync {
     fn write(&self, act: &mut Act<'_>) -> Result<(), StoreError>;
     fn read(&self, act: &mut Act<'_>) -> Result<(), StoreError>;
-    /// How many transactions gain by being written at the same time.
-    fn abreast(&self) -> usize {
-        1
-    }
     /// Tells other processes on the same database that something changed. A hint: it may be lost.
     fn tell_others(&self) {}
     /// From now on calls `heard` when another process told of a change.

@@ -15,12 +15,13 @@ mod settings;
 
 use super::StoreError;
 use super::records::span_of;
-use super::sql::{Act, Cell, Engine, Row, Sql, Value};
+use super::sql::{Act, Cell, Engine, Row, Sql, Statement, Value};
 use bytes::BytesMut;
 use deadpool_postgres::{
     Client, Hook, HookError, Manager, ManagerConfig, Pool, PoolError, RecyclingMethod,
     Runtime as PoolRuntime, Transaction,
 };
+use futures_util::future::try_join_all;
 use std::time::Duration;
 use tokio::runtime::{Builder, Runtime};
 use tokio_postgres::error::SqlState;
@@ -33,9 +34,6 @@ pub use settings::PostgresSettings;
 const CONNECTIONS_MOST: usize = 16;
 /// How long a call waits for a connection.
 const CONNECTION_WAIT: Duration = Duration::from_secs(5);
-/// Transactions with records of many lanes that are written at the same time: while one waits for its sync, the
-/// next is made.
-const WRITTEN_ABREAST: usize = 2;
 /// How often a transaction is run at most.
 const TRIES_MOST: u32 = 8;
 /// Longest wait before the second try, milliseconds; doubled for each further one.
@@ -143,10 +141,6 @@ impl Engine for Postgres {
         self.write(act)
     }
 
-    fn abreast(&self) -> usize {
-        WRITTEN_ABREAST
-    }
-
     fn tell_others(&self) {
         if let Ok(runtime) = self.runtime() {
             runtime.spawn(listen::tell(self.pool.clone(), self.mark.clone()));
@@ -241,6 +235,16 @@ impl Sql for Statements<'_, '_> {
             let statement = self.transaction.prepare_cached(sql).await?;
             Ok(self.transaction.execute(&statement, &parameters(values)).await?)
         })
+    }
+
+    fn execute_all(&mut self, statements: &[Statement<'_>]) -> Result<(), StoreError> {
+        let execute = async |(sql, values): &Statement<'_>| {
+            let statement = self.transaction.prepare_cached(sql).await?;
+            self.transaction.execute(&statement, &parameters(values)).await.map(drop)
+        };
+        // Sent one behind the other, each as soon as it is prepared.
+        self.runtime.block_on(try_join_all(statements.iter().map(execute)))?;
+        Ok(())
     }
 
     fn query(&mut self, sql: &str, values: &[Value<'_>]) -> Result<Vec<Row>, StoreError> {
