@@ -1,6 +1,10 @@
 //! The queue: nothing that was appended is lost, whatever happens to the process or the disk.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+#[path = "common/queue.rs"]
+#[allow(dead_code, unreachable_pub, missing_docs)]
+mod queue;
+
 use ed25519_dalek::SigningKey;
 use egate::outbox::{Appended, OUTBOX_BYTES_LEAST, Outbox, OutboxError, PICTURES_MOST};
 use egate::passage::{Ending, Outcome, Picture};
@@ -19,29 +23,18 @@ const BYTES: u64 = 64 << 20;
 /// Tells the test binary, run again, to be the child of a test; its value is the file.
 const CHILD: &str = "EGATE_OUTBOX_CHILD";
 
+fn outcome(number: u64) -> Outcome {
+    let reasons = vec![egate::check::Reason::TravellerLeft];
+    let started = "2026-01-05T10:00:05Z".parse().unwrap();
+    Outcome { started, ending: Ending::Withdrawn, reasons, ..queue::outcome(number) }
+}
+
 fn key() -> SigningKey {
     SigningKey::from_bytes(&[7; 32])
 }
 
 fn open(path: &Path) -> Result<Outbox, OutboxError> {
     Outbox::open(path, "lane-1", key(), BYTES)
-}
-
-fn outcome(number: u64) -> Outcome {
-    Outcome {
-        passage: PassageId(format!("lane-1/e/{number}")),
-        started: "2026-01-05T10:00:05Z".parse().unwrap(),
-        lasted_ms: number,
-        ending: Ending::Withdrawn,
-        reasons: vec![egate::check::Reason::TravellerLeft],
-        checks: vec![],
-        document: None,
-        steps: vec![],
-        pictures: vec![],
-        similarity: None,
-        attack: None,
-        commands: Vec::new(),
-    }
 }
 
 fn pictures(number: u64, count: usize, bytes: usize) -> Vec<SealedPicture> {

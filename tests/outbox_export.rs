@@ -4,40 +4,23 @@
 mod common;
 
 use common::central::{World, admitted, face};
+use common::queue::outcome;
 use ed25519_dalek::SigningKey;
 use egate::central::store::PassageFilter;
 use egate::outbox::{Backlog, CentralHas, Extent, Outbox, OutboxError, Uploader, export, verify_file};
-use egate::passage::{Ending, Outcome, Picture};
-use egate::policy::PassageId;
+use egate::passage::{Outcome, Picture};
 use egate::record::{PictureLabel, SealedPicture, SignedRecord};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::{Arc, Mutex};
 
-fn outcome(number: u64) -> Outcome {
-    Outcome {
-        passage: PassageId(format!("lane-1/e/{number}")),
-        started: jiff::Timestamp::now(),
-        lasted_ms: number,
-        ending: Ending::Admitted,
-        reasons: vec![],
-        checks: vec![],
-        document: None,
-        steps: vec![],
-        pictures: vec![Picture::Portrait],
-        similarity: Some(0.7),
-        attack: None,
-        commands: Vec::new(),
-    }
-}
-
 /// A queue with so many records, one sealed picture each; the file and the lane's public key beside it.
 fn queue(folder: &Path, key: &SigningKey, seal: impl Fn(&str) -> Vec<u8>, records: u64) -> PathBuf {
     let path = folder.join("outbox.db");
     let mut outbox = Outbox::open(&path, "lane-1", key.clone(), 64 << 20).unwrap();
     for number in 1..=records {
-        let outcome = outcome(number);
+        let outcome = Outcome { pictures: vec![Picture::Portrait], similarity: Some(0.7), ..outcome(number) };
         let sealed = SealedPicture::new(Picture::Portrait, "image/jpeg", seal(&outcome.passage.0));
         outbox.append(&outcome, &[sealed], "standard").unwrap();
     }

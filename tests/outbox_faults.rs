@@ -4,16 +4,18 @@
 //! chain is whole, and the queue takes more. A lane opens the exit only after the queue said so.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+#[path = "common/queue.rs"]
+#[allow(dead_code, unreachable_pub, missing_docs)]
+mod queue;
+
 use ed25519_dalek::SigningKey;
 use egate::outbox::Outbox;
-use egate::passage::{Ending, Outcome, Picture};
-use egate::policy::PassageId;
+use egate::passage::{Outcome, Picture};
 use egate::record::{ChainHead, SealedPicture, verify_chain};
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
 
 const BYTES: u64 = 64 << 20;
 /// Tells the test binary, run again, to be the child of a test; its value is the file.
@@ -21,25 +23,13 @@ const CHILD: &str = "EGATE_OUTBOX_FAULTS_CHILD";
 /// Records that the child appends.
 const RECORDS: u64 = 6;
 
-fn key() -> SigningKey {
-    SigningKey::from_bytes(&[7; 32])
+/// The same each time, so that each run of the child writes the same.
+fn outcome(number: u64) -> Outcome {
+    Outcome { started: "2026-01-05T10:00:05Z".parse().unwrap(), ..queue::outcome(number) }
 }
 
-fn outcome(number: u64) -> Outcome {
-    Outcome {
-        passage: PassageId(format!("lane-1/e/{number}")),
-        started: "2026-01-05T10:00:05Z".parse().unwrap(),
-        lasted_ms: number,
-        ending: Ending::Admitted,
-        reasons: vec![],
-        checks: vec![],
-        document: None,
-        steps: vec![],
-        pictures: vec![],
-        similarity: None,
-        attack: None,
-        commands: Vec::new(),
-    }
+fn key() -> SigningKey {
+    SigningKey::from_bytes(&[7; 32])
 }
 
 fn picture(number: u64) -> SealedPicture {
@@ -68,27 +58,6 @@ fn child() {
         }
     }
     say("DONE".to_owned());
-}
-
-/// Runs the child under strace; `None`, with a word, where there is no strace or it may not trace.
-fn traced(path: &Path, options: &[&str]) -> Option<Output> {
-    let command = Command::new("strace")
-        .args(["-f", "-qq"])
-        .args(options)
-        .arg(std::env::current_exe().unwrap())
-        .args(["--exact", "child", "--nocapture", "--test-threads=1"])
-        .env(CHILD, path)
-        .output();
-    let works =
-        || Command::new("strace").args(["-o", "/dev/null", "true"]).status().is_ok_and(|s| s.success());
-    match command {
-        Ok(output) if output.status.success() || works() => Some(output),
-        _ => {
-            assert!(std::env::var_os("EGATE_ALL_TESTS").is_none(), "strace is not usable");
-            eprintln!("skipped: strace is not installed, or may not trace here");
-            None
-        }
-    }
 }
 
 /// What the child said is stored: sequence and hash.
@@ -134,7 +103,7 @@ fn count(calls: &str) -> Option<usize> {
     let folder = tempfile::tempdir().unwrap();
     let log = folder.path().join("log");
     let path = folder.path().join("outbox.db");
-    traced(&path, &["-e", &format!("trace={calls}"), "-o", log.to_str().unwrap()])?;
+    queue::traced(CHILD, &path, &["-e", &format!("trace={calls}"), "-o", log.to_str().unwrap()])?;
     let names: Vec<&str> = calls.split(',').collect();
     let made = |line: &str| names.iter().any(|name| line.contains(&format!(" {name}(")));
     Some(fs::read_to_string(&log).unwrap().lines().filter(|line| made(line)).count())
@@ -147,7 +116,11 @@ fn at_every(calls: &str, fault: &str, step: usize) -> Option<usize> {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("outbox.db");
         let inject = format!("inject={calls}:{}", fault.replace('N', &point.to_string()));
-        let output = traced(&path, &["-o", "/dev/null", "-e", &format!("trace={calls}"), "-e", &inject])?;
+        let output = queue::traced(
+            CHILD,
+            &path,
+            &["-o", "/dev/null", "-e", &format!("trace={calls}"), "-e", &inject],
+        )?;
         let told = String::from_utf8_lossy(&output.stdout).into_owned();
         holds(&path, &said_stored(&told), &format!("{calls} {point} of {points}"));
         noticed += usize::from(!told.contains("DONE") || told.contains("REFUSED"));
@@ -313,7 +286,7 @@ fn writes_that_were_not_synced_may_be_lost_torn_or_reordered_at_any_moment() {
     let log = folder.path().join("log");
     let calls = "trace=pwrite64,write,ftruncate,fsync,fdatasync,unlink,unlinkat";
     let options = ["-y", "-xx", "-s", "10000000", "-e", calls, "-o", log.to_str().unwrap()];
-    let Some(output) = traced(&path, &options) else { return };
+    let Some(output) = queue::traced(CHILD, &path, &options) else { return };
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let deeds = deeds(&fs::read_to_string(&log).unwrap());
     let database = path.to_str().unwrap();

@@ -1,17 +1,20 @@
 //! A queue that was put back from a copy: noticed, told, and renewed without losing an outcome or counting one twice.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+#[path = "common/queue.rs"]
+#[allow(dead_code, unreachable_pub, missing_docs)]
+mod queue;
+
 use ed25519_dalek::SigningKey;
 use egate::outbox::{CentralHas, Outbox, OutboxError, RenewError, Renewed, StoppedQueue};
-use egate::passage::{Ending, Outcome, Picture};
-use egate::policy::PassageId;
+use egate::passage::Picture;
 use egate::record::{
     CarriedFrom, ChainHead, PassageRecord, Receipt, Received, SealedPicture, Signed, SignedRecord,
     verify_chain,
 };
+use queue::outcome;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
 
 const BYTES: u64 = 64 << 20;
 /// Tells the test binary, run again, to be the child of a test; its value is the folder.
@@ -24,23 +27,6 @@ fn key() -> SigningKey {
 /// Central's.
 fn answers() -> SigningKey {
     SigningKey::from_bytes(&[9; 32])
-}
-
-fn outcome(number: u64) -> Outcome {
-    Outcome {
-        passage: PassageId(format!("lane-1/e/{number}")),
-        started: jiff::Timestamp::now(),
-        lasted_ms: number,
-        ending: Ending::Admitted,
-        reasons: vec![],
-        checks: vec![],
-        document: None,
-        steps: vec![],
-        pictures: vec![],
-        similarity: None,
-        attack: None,
-        commands: Vec::new(),
-    }
 }
 
 fn picture(number: u64) -> SealedPicture {
@@ -283,27 +269,6 @@ fn child() {
     renew(&folder.join("outbox.db"), &has).unwrap();
 }
 
-/// Runs the child under strace; `None`, with a word, where there is no strace or it may not trace.
-fn traced(folder: &Path, options: &[&str]) -> Option<Output> {
-    let command = Command::new("strace")
-        .args(["-f", "-qq"])
-        .args(options)
-        .arg(std::env::current_exe().unwrap())
-        .args(["--exact", "child", "--nocapture", "--test-threads=1"])
-        .env(CHILD, folder)
-        .output();
-    let works =
-        || Command::new("strace").args(["-o", "/dev/null", "true"]).status().is_ok_and(|s| s.success());
-    match command {
-        Ok(output) if output.status.success() || works() => Some(output),
-        _ => {
-            assert!(std::env::var_os("EGATE_ALL_TESTS").is_none(), "strace is not usable");
-            eprintln!("skipped: strace is not installed, or may not trace here");
-            None
-        }
-    }
-}
-
 /// A folder with a queue that was put back, and what central says of it.
 fn case() -> (tempfile::TempDir, String, CentralHas) {
     let folder = tempfile::tempdir().unwrap();
@@ -318,7 +283,8 @@ fn killed_at_any_write_sync_or_renaming_the_queue_is_the_old_one_or_the_new_one(
     let calls = "pwrite64,fsync,fdatasync,ftruncate,unlink,link,linkat,rename,renameat,renameat2";
     let (folder, ..) = case();
     let log = folder.path().join("log");
-    let Some(run) = traced(folder.path(), &["-e", &format!("trace={calls}"), "-o", log.to_str().unwrap()])
+    let Some(run) =
+        queue::traced(CHILD, folder.path(), &["-e", &format!("trace={calls}"), "-o", log.to_str().unwrap()])
     else {
         return;
     };
@@ -334,7 +300,7 @@ fn killed_at_any_write_sync_or_renaming_the_queue_is_the_old_one_or_the_new_one(
             let path = folder.path().join("outbox.db");
             let inject = format!("inject={name}:signal=SIGKILL:when={point}");
             let options = ["-o", "/dev/null", "-e", &format!("trace={name}"), "-e", &inject];
-            traced(folder.path(), &options).unwrap();
+            queue::traced(CHILD, folder.path(), &options).unwrap();
             let at = format!("{name} {point} of {points}");
             let outbox = open(&path, &key());
             if outbox.epoch() == epoch {

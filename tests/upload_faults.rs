@@ -7,10 +7,10 @@
 mod common;
 
 use common::central::World;
+use common::queue::outcome;
 use egate::central::store::{AlarmKind, PassageFilter, Store};
 use egate::outbox::{BackOff, LaneKit, Outbox, RunningUploader, UploadState, Uploader};
-use egate::passage::{Ending, Outcome, Picture};
-use egate::policy::PassageId;
+use egate::passage::Picture;
 use egate::record::{ChainHead, SealedPicture};
 use proptest::prelude::*;
 use std::net::SocketAddr;
@@ -25,23 +25,6 @@ use tokio::net::{TcpListener, TcpStream};
 
 const QUICK: BackOff = BackOff { first: Duration::from_millis(5), longest: Duration::from_millis(40) };
 const PATIENCE: Duration = Duration::from_secs(120);
-
-fn outcome(number: u64) -> Outcome {
-    Outcome {
-        passage: PassageId(format!("lane-1/e/{number}")),
-        started: jiff::Timestamp::now(),
-        lasted_ms: number,
-        ending: Ending::Admitted,
-        reasons: vec![],
-        checks: vec![],
-        document: None,
-        steps: vec![],
-        pictures: vec![],
-        similarity: None,
-        attack: None,
-        commands: Vec::new(),
-    }
-}
 
 /// The line between lane and central. It can lose central's answers while the questions arrive.
 struct Line {

@@ -6,11 +6,11 @@
 mod common;
 
 use common::central::{Chain, World, batch, sha256};
+use common::queue::outcome;
 use ed25519_dalek::SigningKey;
 use egate::central::store::PassageFilter;
 use egate::outbox::{BackOff, CallError, Outbox, OutboxError, UploadState, Uploader};
-use egate::passage::{Ending, Outcome, Picture};
-use egate::policy::PassageId;
+use egate::passage::Picture;
 use egate::record::wire::RefusalCode;
 use egate::record::{ChainHead, SealedPicture, verify_chain};
 use std::fs::{self, File};
@@ -60,23 +60,6 @@ fn fill(disk: &Path) -> PathBuf {
         while file.write_all(&vec![0x5a; bytes]).is_ok() {}
     }
     path
-}
-
-fn outcome(number: u64) -> Outcome {
-    Outcome {
-        passage: PassageId(format!("lane-1/e/{number}")),
-        started: jiff::Timestamp::now(),
-        lasted_ms: number,
-        ending: Ending::Admitted,
-        reasons: vec![],
-        checks: vec![],
-        document: None,
-        steps: vec![],
-        pictures: vec![],
-        similarity: None,
-        attack: None,
-        commands: Vec::new(),
-    }
 }
 
 fn append(outbox: &mut Outbox, number: u64, bytes: usize) -> Result<String, OutboxError> {

@@ -5,12 +5,12 @@ mod common;
 
 use common::central::{World, admitted, refer};
 use common::postgres::Cluster;
+use common::queue::outcome;
 use ed25519_dalek::SigningKey;
 use egate::central::store::{AlarmKind, PassageFilter, RecordKey, Store, VerifiedRecord};
 use egate::check::{CheckId, Reason};
 use egate::outbox::{BackOff, LaneKit, Outbox, RunningUploader, UploadState, Uploader, export};
-use egate::passage::{Ending, Outcome, Picture};
-use egate::policy::PassageId;
+use egate::passage::Picture;
 use egate::record::{CarriedFrom, PassageRecord, SealedPicture, SignedRecord};
 use std::fs;
 use std::path::Path;
@@ -22,23 +22,9 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const QUICK: BackOff = BackOff { first: Duration::from_millis(20), longest: Duration::from_millis(200) };
 
 fn append(outbox: &mut Outbox, number: u64) {
-    let outcome = Outcome {
-        passage: PassageId(format!("lane-1/e/{number}")),
-        started: jiff::Timestamp::now(),
-        lasted_ms: number,
-        ending: Ending::Admitted,
-        reasons: vec![],
-        checks: vec![],
-        document: None,
-        steps: vec![],
-        pictures: vec![],
-        similarity: None,
-        attack: None,
-        commands: Vec::new(),
-    };
     let sealed = [number.to_be_bytes().to_vec(), vec![0x5a; 500]].concat();
     let picture = SealedPicture::new(Picture::Portrait, "image/jpeg", sealed);
-    outbox.append(&outcome, &[picture], "standard").unwrap();
+    outbox.append(&outcome(number), &[picture], "standard").unwrap();
 }
 
 fn open(path: &Path, kit: &LaneKit) -> Outbox {

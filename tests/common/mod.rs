@@ -5,4 +5,5 @@
 pub mod browser;
 pub mod central;
 pub mod postgres;
+pub mod queue;
 pub mod s3;
