@@ -134,7 +134,7 @@ async fn again(
     loop {
         match shared.blocking(job).await {
             Ok(0) => {}
-            Ok(done) => tracing::info!(done, "{name}"),
+            Ok(done) => tracing::debug!(done, "{name}"),
             Err(error) => tracing::error!("{name}: {error:#}"),
         }
         if tokio::time::timeout(every, stopping.wait_for(|stop| *stop)).await.is_ok() {

@@ -8,7 +8,7 @@
 use super::gather::OfLane;
 use super::sql::{Row, Sql, Statement, Value, insertions, places, values, word};
 use super::{
-    AlarmKind, Appended, Millis, RecordKey, Store, StoreError, VerifiedRecord, alarms, carried, settle,
+    AlarmKind, Appended, Millis, RecordKey, Store, StoreError, VerifiedRecord, alarms, carried, unsettled,
 };
 use crate::passage::Ending;
 use crate::record::SignedRecord;
@@ -173,7 +173,7 @@ fn write(
     new: &mut Vec<New<'_>>,
     heads: &[(&Batch, Head, usize)],
 ) -> Result<(), StoreError> {
-    let (mut records, mut bodies, mut cases, mut unsettled) = (vec![], vec![], vec![], vec![]);
+    let (mut records, mut bodies, mut cases, mut to_settle) = (vec![], vec![], vec![], vec![]);
     let endings = new.iter().map(|new| word(&new.verified.record.ending));
     let endings: Vec<String> = endings.collect::<Result<_, _>>()?;
     for (New { verified: VerifiedRecord { signed, record }, received: now, first }, ending) in
@@ -188,7 +188,7 @@ fn write(
         records.push([lane, epoch, sequence, sha256, signature, previous, ending, started, received]);
         bodies.push([received, lane, epoch, sequence, (&signed.canonical).into()]);
         if *first {
-            unsettled.push([received, lane, epoch, sequence, settle::RECORD.into()]);
+            to_settle.push([received, lane, epoch, sequence]);
         }
         if *first && record.ending == Ending::Referred {
             cases.push([lane, epoch, sequence, Value::Number(1), received]);
@@ -197,7 +197,7 @@ fn write(
     let into = "records (lane, epoch, sequence, sha256, signature, previous, ending, started, received)";
     let mut statements = insertions(into, &records, "");
     statements.extend(insertions("bodies (received, lane, epoch, sequence, canonical)", &bodies, ""));
-    statements.extend(insertions("unsettled (at, lane, epoch, sequence, what)", &unsettled, ""));
+    statements.extend(unsettled::records(&to_settle));
     statements.extend(insertions("cases (lane, epoch, sequence, version, opened)", &cases, ""));
     statements.extend(move_heads(heads));
     sql.execute_all(&statements)?;

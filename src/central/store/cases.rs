@@ -3,7 +3,8 @@
 use super::records::{passage, stored};
 use super::sql::{Row, Sql, storable, unword, values, word};
 use super::{
-    AlarmKind, AuditEntry, InHand, Millis, RecordKey, Store, StoreError, StoredPassage, alarms, audit, settle,
+    AlarmKind, AuditEntry, InHand, Millis, RecordKey, Store, StoreError, StoredPassage, alarms, audit,
+    unsettled,
 };
 use crate::check::CheckId;
 use serde::{Deserialize, Serialize};
@@ -196,7 +197,7 @@ impl Store {
                     let text = format!("{officer} against {checks}: {note}");
                     alarms::raise(sql, &key.lane, AlarmKind::Override, &subject, &text, at)?;
                 }
-                settle::decision(sql, key, at)?;
+                unsettled::decision(sql, key, at)?;
             }
             let act = AuditEntry { actor: officer, act: "case.decide", subject: &subject, detail: &detail };
             made(sql, key, changed, act, at)

@@ -49,6 +49,7 @@ mod sql;
 mod sqlite;
 mod statistics;
 mod telemetry;
+mod unsettled;
 mod users;
 
 pub use alarms::{Alarm, AlarmKind};

@@ -2,30 +2,18 @@
 //! among what is kept, its outcome in the statistics; and the decision on its case in the statistics, too. Each
 //! once, whoever runs the job and however often.
 //!
-//! What is not settled has a row in `unsettled`, written in the transaction of the record or decision. The job
-//! takes rows away, oldest first, in the transaction in which it settles them: of two jobs one finds a row.
+//! The job takes rows out of [`unsettled`](super::unsettled), oldest first, in the transaction in which it settles
+//! them: of two jobs one finds a row.
 
 use super::records::stored;
 use super::sql::{Sql, values};
 use super::statistics::{Counted, count};
-use super::{Millis, RecordKey, Store, StoreError, StoredPassage, carried, history, retention};
+use super::unsettled::DECISION;
+use super::{Store, StoreError, StoredPassage, carried, history, retention};
 use std::collections::{BTreeMap, BTreeSet};
-
-/// Of a row about a new record.
-pub(super) const RECORD: &str = "record";
-/// Of a row about a decision.
-const DECISION: &str = "decision";
 
 /// Place of a record: lane, epoch, sequence.
 type Place = (String, String, u64);
-
-/// To be settled: the decision on a case. In the transaction that stores it.
-pub(super) fn decision(sql: &mut dyn Sql, key: &RecordKey, now: Millis) -> Result<(), StoreError> {
-    let text = "INSERT INTO unsettled (at, lane, epoch, sequence, what) VALUES ($1, $2, $3, $4, $5)
-         ON CONFLICT DO NOTHING";
-    sql.execute(text, values![now, &key.lane, &key.epoch, key.sequence, DECISION])?;
-    Ok(())
-}
 
 impl Store {
     /// Settles what is not settled yet, at most so many records and decisions; gives how many it found. To be
