@@ -21,7 +21,7 @@ use deadpool_postgres::{
     Client, Hook, HookError, Manager, ManagerConfig, Pool, PoolError, RecyclingMethod,
     Runtime as PoolRuntime, Transaction,
 };
-use futures_util::future::try_join_all;
+use futures_util::future::join_all;
 use std::time::Duration;
 use tokio::runtime::{Builder, Runtime};
 use tokio_postgres::error::SqlState;
@@ -243,8 +243,12 @@ impl Sql for Statements<'_, '_> {
             self.transaction.execute(&statement, &parameters(values)).await.map(drop)
         };
         // Sent one behind the other, each as soon as it is prepared.
-        self.runtime.block_on(try_join_all(statements.iter().map(execute)))?;
-        Ok(())
+        let done = self.runtime.block_on(join_all(statements.iter().map(execute)));
+        let faults = done.into_iter().filter_map(Result::err);
+        // After one fault the database refuses whatever follows in the transaction: the cause is told, not these.
+        let follows =
+            |error: &tokio_postgres::Error| error.code() == Some(&SqlState::IN_FAILED_SQL_TRANSACTION);
+        faults.min_by_key(follows).map_or(Ok(()), |error| Err(error.into()))
     }
 
     fn query(&mut self, sql: &str, values: &[Value<'_>]) -> Result<Vec<Row>, StoreError> {
