@@ -60,8 +60,16 @@ pub(crate) async fn sign_in(browser: &Browser, name: &str, password: &str) {
     click(&browser.client, "button.primary").await;
 }
 
+/// Presses a key where the focus is. The page may put a new element in the focused one's place just then.
 pub(crate) async fn press(browser: &Browser, key: &str) {
-    browser.client.active_element().await.unwrap().send_keys(key).await.unwrap();
+    for _ in 0..50 {
+        let focused = browser.client.active_element().await.unwrap();
+        match focused.send_keys(key).await {
+            Err(error) if error.is_stale_element_reference() => {}
+            done => return done.unwrap(),
+        }
+    }
+    panic!("the focus never stays where it is");
 }
 
 pub(crate) async fn pictures_are_there(browser: &Browser) {
