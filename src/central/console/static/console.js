@@ -117,7 +117,10 @@ async function refresh() {
 // One part in each frame, so that a page of many lines never holds up what an officer types.
 async function put(live, fresh) {
   const parts = (root) => [...root.children].map((part) => part.dataset.part).join();
-  if (parts(live) !== parts(fresh)) { live.replaceChildren(...adopt(fresh).childNodes); return; }
+  if (parts(live) !== parts(fresh)) {
+    keepingFocus(live, () => live.replaceChildren(...adopt(fresh).childNodes));
+    return;
+  }
   for (const part of [...fresh.children]) {
     await new Promise((done) => { setTimeout(done, 0); });
     const old = [...live.children].find((known) => known.dataset.part === part.dataset.part);
@@ -142,14 +145,12 @@ function putPart(old, fresh) {
     if (known.size > 0 && !before) put.classList.add("fresh");
     return put;
   });
-  const focused = oldList.contains(document.activeElement) ? document.activeElement.getAttribute("href") : null;
-  lines.forEach((line, place) => {
-    if (oldList.children[place] !== line) oldList.insertBefore(line, oldList.children[place] ?? null);
+  keepingFocus(oldList, () => {
+    lines.forEach((line, place) => {
+      if (oldList.children[place] !== line) oldList.insertBefore(line, oldList.children[place] ?? null);
+    });
+    while (oldList.children.length > lines.length) oldList.lastElementChild.remove();
   });
-  while (oldList.children.length > lines.length) oldList.lastElementChild.remove();
-  if (focused && !oldList.contains(document.activeElement)) {
-    [...oldList.querySelectorAll("a")].find((a) => a.getAttribute("href") === focused)?.focus();
-  }
   // Around the list, what has no key.
   for (const selector of [".head", ".alarms-of-board"]) {
     const [was, is] = [old, fresh].map((part) => part.querySelector(selector));
@@ -160,7 +161,17 @@ function putPart(old, fresh) {
 
 function replace(old, fresh, text) {
   said.set(fresh, text);
-  old.replaceWith(fresh);
+  keepingFocus(old, () => old.replaceWith(fresh));
+}
+
+// Who stands on something with the keyboard stands on the same again when it was put anew.
+function keepingFocus(root, change) {
+  const stood = root.contains(document.activeElement) ? document.activeElement : null;
+  change();
+  if (!stood || document.activeElement === stood) return;
+  const same = (other) => ["id", "href", "name"].every((name) => other.getAttribute(name) === stood.getAttribute(name));
+  const there = stood.isConnected ? stood : [...document.querySelectorAll(stood.localName)].find(same);
+  there?.focus({ preventScroll: true });
 }
 
 function adopt(node) {
