@@ -14,7 +14,7 @@
 //!   protocol.
 //!
 //! Records lie in the order of their arrival (`bodies`), on PostgreSQL in partitions, one for each day, so that
-//! a day is erased at one stroke ([`days`]). That a record's key is taken once must hold over all days, which no
+//! a day is erased at one stroke ([`Store::erase_day`]). That a record's key is taken once must hold over all days, which no
 //! partitioned table can promise: keys, hashes and signatures stand apart in `records`, and stay. Everything else that
 //! grows has a key or an index that begins with its time.
 
