@@ -8,7 +8,8 @@ export EGATE_VAR := $(CURDIR)/var
 .PHONY: demo test bench fuzz lint clean setup
 
 demo: setup                      ## central, console and one lane on simulated devices
-	$(CARGO) run --quiet $(FEATURES) -- demo $(ARGS)
+	$(CARGO) build $(FEATURES) --bin egate
+	$(CARGO) run --quiet $(FEATURES) --bin egate -- demo $(ARGS)
 
 test: setup                      ## every test, the browser's and the replayed fixtures' among them
 	@setup/system.sh --tests
