@@ -6,7 +6,8 @@
 //! leader after a crowd waits a moment for the crowd to come again, never longer than a part of what the last transaction took; a
 //! lone caller waits for nothing.
 //!
-//! When storing together fails, each batch is stored by itself, so that none fails for another's sake.
+//! When storing together fails for something that may lie in one batch, each is stored by itself, so that none fails
+//! for another's sake.
 
 use super::StoreError;
 use std::collections::{BTreeMap, BTreeSet};
@@ -157,11 +158,7 @@ fn store_all<B, T>(
     match store(batches) {
         Ok(done) => done.into_iter().map(Ok).collect(),
         Err(error) if batches.len() < 2 => vec![Err(error)],
-        // To try again what may be stored is for those to decide who know that it was not acknowledged.
-        Err(StoreError::Uncertain(why)) => {
-            batches.iter().map(|_| Err(StoreError::Uncertain(why.clone()))).collect()
-        }
-        Err(error) => {
+        Err(error) if error.may_be_of_one() => {
             tracing::debug!(%error, "records could not be stored together: each batch by itself");
             let alone = |batch: &&B| {
                 store(&[batch]).and_then(|mut done| {
@@ -169,6 +166,14 @@ fn store_all<B, T>(
                 })
             };
             batches.iter().map(alone).collect()
+        }
+        // Of all: each by itself would only wait once more for what is not there. What may be stored is for those
+        // to send again who know that it was not acknowledged.
+        Err(error) => {
+            let uncertain = matches!(error, StoreError::Uncertain(_));
+            let kind = if uncertain { StoreError::Uncertain } else { StoreError::Commit };
+            let why = error.to_string();
+            batches.iter().map(|_| Err(kind(why.clone()))).collect()
         }
     }
 }
@@ -227,6 +232,31 @@ mod tests {
         });
         let state = gather.lock();
         assert!(state.waiting.is_empty() && state.done.is_empty() && !state.leading);
+    }
+
+    #[test]
+    fn a_database_that_is_gone_is_asked_once_for_all_and_one_bad_batch_is_found() {
+        use std::cell::Cell;
+        let asked = Cell::new(0);
+        let count = || asked.set(asked.get() + 1);
+        let batches = [("a".to_owned(), 1), ("b".to_owned(), 2), ("bad".to_owned(), 3)];
+        let batches: Vec<&(String, u64)> = batches.iter().collect();
+        for gone in [StoreError::Unreachable, StoreError::Uncertain, StoreError::Commit] {
+            let outcomes = store_all(&batches, &|_: &[&(String, u64)]| -> Result<Vec<u64>, _> {
+                count();
+                Err(gone("gone".to_owned()))
+            });
+            let uncertain = matches!(gone(String::new()), StoreError::Uncertain(_));
+            let told = |outcome: &Result<u64, StoreError>| match outcome {
+                Err(StoreError::Uncertain(_)) => uncertain,
+                Err(StoreError::Commit(_)) => !uncertain,
+                _ => false,
+            };
+            assert!(outcomes.len() == 3 && outcomes.iter().all(told), "{outcomes:?}");
+        }
+        assert_eq!(asked.get(), 3);
+        let outcomes = store_all(&batches, &store);
+        assert!(matches!(outcomes[..], [Ok(1), Ok(2), Err(StoreError::Damaged(_))]), "{outcomes:?}");
     }
 
     #[test]

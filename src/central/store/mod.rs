@@ -125,6 +125,22 @@ pub enum StoreError {
     },
 }
 
+impl StoreError {
+    /// Whether this may lie in what one of several callers wanted to store, and not in the database for all.
+    fn may_be_of_one(&self) -> bool {
+        use rusqlite::ErrorCode::{ConstraintViolation, TooBig, TypeMismatch};
+        match self {
+            StoreError::Damaged(_) => true,
+            StoreError::Sqlite(error) => {
+                matches!(error.sqlite_error_code(), Some(ConstraintViolation | TooBig | TypeMismatch))
+            }
+            // The database itself said no to a statement.
+            StoreError::Postgres(error) => error.code().is_some(),
+            _ => false,
+        }
+    }
+}
+
 /// What central keeps. See the head of the module.
 pub struct Store {
     engine: Box<dyn Engine>,
