@@ -95,9 +95,28 @@ fn days_are_erased_when_nothing_needs_them(store: &Store) {
     assert_eq!(store.lane_totals().unwrap()[0].stages[0].1, 4, "what was counted stays counted");
 }
 
+/// A day that is needed for one thing alone, and goes when that is over.
+fn each_need_alone_keeps_a_day(store: &Store) {
+    store.add_lane("lane-1", "aa", 1).unwrap();
+    let erased = || store.erase_day(9 * DAY, 9 * DAY).unwrap().map(|erased| erased.day);
+    let plain = next(None, |_| {});
+    store.append(std::slice::from_ref(&plain), DAY).unwrap();
+    assert_eq!(erased(), None, "unsettled");
+    settle(store);
+    assert_eq!(erased(), Some(1));
+    let case = next(Some(&plain), |record| refer(record, CheckId::FaceMatch, Reason::FaceMismatch));
+    store.append(std::slice::from_ref(&case), 2 * DAY).unwrap();
+    settle(store);
+    assert_eq!(erased(), None, "an open case");
+    refuse(store, &case.key());
+    settle(store);
+    assert_eq!(erased(), Some(2));
+}
+
 #[test]
 fn sqlite_erases_days() {
     let folder = tempfile::tempdir().unwrap();
+    each_need_alone_keeps_a_day(&Store::sqlite(&folder.path().join("n.sqlite")).unwrap());
     days_are_erased_when_nothing_needs_them(&Store::sqlite(&folder.path().join("c.sqlite")).unwrap());
 }
 
@@ -109,6 +128,7 @@ const PARTS: &str =
 #[test]
 fn postgres_erases_days_with_and_without_partitions_of_their_own() {
     let Some(mut cluster) = Cluster::start() else { return };
+    each_need_alone_keeps_a_day(&Store::postgres(&cluster.database()).unwrap());
     let store = Store::postgres(&cluster.database()).unwrap();
     let days = "bodies_1 bodies_2 bodies_3 bodies_other";
     store.lay_days(DAY);
